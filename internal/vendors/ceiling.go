@@ -1,0 +1,93 @@
+package vendors
+
+import (
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// ceiling is the local limit that adapts to a vendor's 429s: halved by each
+// refusal, at most once per back-off, and raised by a twentieth of the
+// configured rate each second until it is out of the way again. It can only
+// leave slots of the timetable unused, never add one.
+type ceiling struct {
+	full    float64 // configured calls per second of this replica's vendor; 0: no limit
+	mu      sync.Mutex
+	current float64 // below full while it adapts
+	raised  time.Time
+	blocked time.Time // no call before
+	limiter *rate.Limiter
+}
+
+// throttleDefault is the back-off after a 429 that names none.
+const throttleDefault = time.Second
+
+// throttleMost bounds what a vendor may ask for: a longer outage is the
+// vendor's to announce again.
+const throttleMost = 15 * time.Minute
+
+func newCeiling(perSecond float64) *ceiling {
+	// Slots come evenly and at full speed at most, so a burst cannot hurt; it
+	// lets a rate between two whole fractions of the timetable's come out right.
+	burst := 1 + int(perSecond/10)
+	return &ceiling{full: perSecond, current: perSecond, limiter: rate.NewLimiter(rate.Inf, burst)}
+}
+
+// allow says whether a call may be made at the time, and if not, when to ask again.
+func (c *ceiling) allow(at time.Time) (again time.Time, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if at.Before(c.blocked) {
+		return c.blocked, false
+	}
+	c.raise(at)
+	if c.limiter.AllowN(at, 1) {
+		return time.Time{}, true
+	}
+	return at.Add(time.Duration(float64(time.Second) / c.current)), false
+}
+
+// throttle is called for each 429.
+func (c *ceiling) throttle(now time.Time, after time.Duration) {
+	if after <= 0 {
+		after = throttleDefault
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	until := now.Add(min(after, throttleMost))
+	if now.Before(c.blocked) {
+		if until.After(c.blocked) {
+			c.blocked = until
+		}
+		return // calls that were under way together are refused together
+	}
+	c.blocked = until
+	if c.full == 0 {
+		return
+	}
+	c.current = max(c.current/2, c.full/64)
+	c.raised = until
+	c.limiter.SetLimitAt(until, rate.Limit(c.current))
+}
+
+func (c *ceiling) raise(now time.Time) {
+	if c.current >= c.full || !now.After(c.raised) {
+		return
+	}
+	c.current += c.full / 20 * now.Sub(c.raised).Seconds()
+	c.raised = now
+	if c.current >= c.full {
+		c.current = c.full
+		c.limiter.SetLimitAt(now, rate.Inf)
+		return
+	}
+	c.limiter.SetLimitAt(now, rate.Limit(c.current))
+}
+
+// rate returns the present ceiling in calls per second; 0 means none.
+func (c *ceiling) rate() float64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.current
+}

@@ -1,0 +1,170 @@
+package vendors
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"reauth/internal/event"
+)
+
+// LaneConfig is what a lane needs to know beside its adapter.
+type LaneConfig struct {
+	// PerSecond is the vendor's allowance for the whole group, in calls per
+	// second; 0 means none. Headroom is the share of it that stays unused,
+	// to pay for clock skew between replicas and jitter on the way.
+	PerSecond float64
+	Headroom  float64
+	// MaxInFlight bounds the calls at the vendor, Timeout each of them.
+	MaxInFlight int
+	Timeout     time.Duration
+	Breaker     BreakerConfig
+	// Registerer takes the lane's metrics; nil: none are registered.
+	Registerer prometheus.Registerer
+	Logger     *slog.Logger
+}
+
+// Lane is the one path to a vendor: every call passes its cap on calls in
+// flight, its pause, its breaker and its timetable, in this order. A lane is
+// safe for concurrent use.
+type Lane struct {
+	adapter  Adapter
+	cfg      LaneConfig
+	log      *slog.Logger
+	metrics  *laneMetrics
+	inFlight chan struct{} // holds one token per permit
+	turn     chan struct{} // holds a token while somebody picks a slot: first come, first served
+	valve    Valve
+	breaker  *breaker
+	ceiling  *ceiling
+
+	mu      sync.Mutex // guards what follows
+	table   timetable
+	last    int64   // the highest slot handed out
+	freed   []int64 // slots handed out and given back unused
+	changed chan struct{}
+}
+
+// ErrTimeout is the cause of a call that took longer than the lane's timeout.
+var ErrTimeout = errors.New("vendor call timed out")
+
+// NewLane returns a lane that owns no shard yet: it makes no call before
+// SetShards, unless there is no limit.
+func NewLane(adapter Adapter, cfg LaneConfig) *Lane {
+	l := &Lane{
+		adapter:  adapter,
+		cfg:      cfg,
+		log:      cfg.Logger.With("vendor", adapter.Name()),
+		metrics:  newLaneMetrics(cfg.Registerer, adapter.Name()),
+		inFlight: make(chan struct{}, cfg.MaxInFlight),
+		turn:     make(chan struct{}, 1),
+		ceiling:  newCeiling(cfg.PerSecond * (1 - cfg.Headroom)),
+		last:     -1,
+		changed:  make(chan struct{}),
+	}
+	l.valve.OnChange = l.paused
+	l.breaker = newBreaker(string(adapter.Name()), cfg.Breaker, l.breakerChanged)
+	if cfg.PerSecond > 0 {
+		l.table = newTimetable(cfg.PerSecond * (1 - cfg.Headroom))
+	}
+	l.metrics.ceiling.Set(l.ceiling.rate())
+	return l
+}
+
+// Adapter returns the lane's adapter.
+func (l *Lane) Adapter() Adapter { return l.adapter }
+
+// PerSecond returns the vendor's allowance in calls per second, 0 for none.
+func (l *Lane) PerSecond() float64 { return l.cfg.PerSecond }
+
+// MaxInFlight returns the cap on calls at the vendor.
+func (l *Lane) MaxInFlight() int { return l.cfg.MaxInFlight }
+
+// Timeout returns the bound on one call.
+func (l *Lane) Timeout() time.Duration { return l.cfg.Timeout }
+
+// Fault returns what the lane is paused for, nil while it is not.
+func (l *Lane) Fault() error { return l.valve.Fault() }
+
+// BreakerState returns the breaker's present state.
+func (l *Lane) BreakerState() BreakerState { return l.breaker.state() }
+
+// SetShards replaces the shards whose slots this replica may use: numbers
+// below total.
+func (l *Lane) SetShards(owned []int, total int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.table.setShards(owned, total, time.Now())
+	l.freed = nil
+	close(l.changed)
+	l.changed = make(chan struct{})
+}
+
+// Call makes the call that the permit allows and uses the permit up. It waits
+// for the permit's slot first; ErrMissed means that no call was made. may is
+// asked right before the call leaves: its error is returned and no call is made.
+func (l *Lane) Call(ctx context.Context, p *Permit, c Call, may func() error) (Verdict, error) {
+	err := p.wait(ctx)
+	if err == nil {
+		err = may()
+	}
+	if err != nil {
+		p.Release()
+		return Verdict{}, err
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, l.cfg.Timeout, ErrTimeout)
+	defer cancel()
+	start := time.Now()
+	v, err := l.adapter.Authenticate(ctx, c)
+	p.end(err, time.Since(start))
+	return v, err
+}
+
+// Find asks what became of a call, with a permit like any other call: a vendor
+// may count it. ErrMissed means that it was not asked.
+func (l *Lane) Find(ctx context.Context, p *Permit, finder Finder, c Call, since time.Time) ([]Verdict, error) {
+	if err := p.wait(ctx); err != nil {
+		p.Release()
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, l.cfg.Timeout, ErrTimeout)
+	defer cancel()
+	start := time.Now()
+	found, err := finder.Find(ctx, c, since)
+	p.end(err, time.Since(start))
+	return found, err
+}
+
+// paused reports a change of the valve, which calls it under its lock.
+func (l *Lane) paused(fault error) {
+	if fault == nil {
+		l.metrics.paused.Set(0)
+		l.log.Info("lane resumed")
+		return
+	}
+	l.metrics.paused.Set(1)
+	l.metrics.faults.Inc()
+	l.log.Error("lane paused: every call would fail; requests are kept", "error", fault)
+}
+
+// breakerChanged reports a change of the breaker, which calls it under its lock.
+func (l *Lane) breakerChanged(to BreakerState) {
+	l.metrics.breaker.Set(float64(to))
+	l.log.Warn("breaker changed", "state", to.String())
+}
+
+// kindOf returns the kind of a call's error, "interrupted" for an end of our own making.
+func kindOf(err error) string {
+	var fault *Error
+	if errors.Is(err, context.Canceled) || !errors.As(err, &fault) {
+		return "interrupted"
+	}
+	return fault.Kind.String()
+}
+
+// Vendor returns the name of the lane's vendor.
+func (l *Lane) Vendor() event.Vendor { return l.adapter.Name() }

@@ -1,0 +1,75 @@
+package vendors
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"reauth/internal/event"
+)
+
+// laneMetrics are the metrics of one lane; the vendor is a constant label.
+type laneMetrics struct {
+	calls      *prometheus.CounterVec
+	duration   prometheus.Histogram
+	permitWait prometheus.Histogram
+	inFlight   prometheus.Gauge
+	paused     prometheus.Gauge
+	faults     prometheus.Counter
+	breaker    prometheus.Gauge
+	ceiling    prometheus.Gauge
+	missed     prometheus.Counter
+}
+
+// callResults are the values of the label result: how calls can end.
+var callResults = []string{
+	"verdict", Transient.String(), Throttled.String(), LaneFault.String(), Refused.String(), "interrupted",
+}
+
+// callSeconds reach from a quick verdict to the longest timeout in use.
+var callSeconds = []float64{.05, .1, .2, .3, .5, .75, 1, 1.5, 2, 3, 5, 10, 20, 30, 60}
+
+func newLaneMetrics(reg prometheus.Registerer, vendor event.Vendor) *laneMetrics {
+	labels := prometheus.Labels{"vendor": string(vendor)}
+	m := &laneMetrics{
+		calls: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "reauth_vendor_calls_total", ConstLabels: labels,
+			Help: "Vendor calls that were made, by how they ended."}, []string{"result"}),
+		duration: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "reauth_vendor_call_duration_seconds", ConstLabels: labels, Buckets: callSeconds,
+			NativeHistogramBucketFactor: 1.1, Help: "Time from sending a vendor call to its end."}),
+		permitWait: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "reauth_permit_wait_seconds", ConstLabels: labels, Buckets: callSeconds,
+			NativeHistogramBucketFactor: 1.1, Help: "Time a ready request waited for its permit."}),
+		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "reauth_vendor_calls_in_flight", ConstLabels: labels, Help: "Permits in use."}),
+		paused: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "reauth_lane_paused", ConstLabels: labels, Help: "1 while the lane is paused by a fault that every call would meet."}),
+		faults: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "reauth_lane_faults_total", ConstLabels: labels, Help: "Faults that paused the lane or kept it paused."}),
+		breaker: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "reauth_breaker_state", ConstLabels: labels, Help: "0 closed, 1 half-open, 2 open."}),
+		ceiling: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "reauth_lane_ceiling_per_second", ConstLabels: labels, Help: "Calls per second that the vendor's refusals leave, group-wide; 0 without a limit."}),
+		missed: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "reauth_slots_missed_total", ConstLabels: labels, Help: "Slots of the timetable that passed before the call could be made."}),
+	}
+	for _, r := range callResults {
+		m.calls.WithLabelValues(r)
+	}
+	if reg != nil {
+		reg.MustRegister(m.calls, m.duration, m.permitWait, m.inFlight, m.paused, m.faults, m.breaker, m.ceiling, m.missed)
+	}
+	return m
+}
+
+func (m *laneMetrics) ended(err error, elapsed time.Duration, ceiling float64, inFlight int) {
+	result := "verdict"
+	if err != nil {
+		result = kindOf(err)
+	}
+	m.calls.WithLabelValues(result).Inc()
+	m.duration.Observe(elapsed.Seconds())
+	m.ceiling.Set(ceiling)
+	m.inFlight.Set(float64(inFlight))
+}
