@@ -1,0 +1,203 @@
+package argossim
+
+import (
+	"encoding/base64"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// listMost is the largest count of GET /faceauth, and its default.
+const listMost = 2000
+
+// projectID is the FaceAuth project that the key belongs to.
+const projectID = "faceauth-sandbox"
+
+// item is one authentication in a list. Its names differ from those of the
+// answer to POST, as the vendor's do.
+type item struct {
+	AuthID           string         `json:"auth_id"`
+	AuthStatus       string         `json:"auth_status"`
+	CreateTime       string         `json:"create_time"`
+	SubmitType       string         `json:"submit_type"`
+	KYCSubmissionID  string         `json:"kyc_submission_id"`
+	DeleteCheck      bool           `json:"delete_check"`
+	Policy           map[string]any `json:"policy"`
+	Result           map[string]any `json:"result"`
+	RejectedComments []string       `json:"reject_comment"`
+}
+
+type page struct {
+	ProjectID string   `json:"faceAuth_projectId"`
+	Data      []item   `json:"data"`
+	Next      *pageKey `json:"nextPage_key,omitempty"`
+}
+
+type pageKey struct {
+	AuthID     string `json:"authId"`
+	CreateTime string `json:"createTime"`
+}
+
+func itemOf(a Authentication) item {
+	return item{
+		AuthID:          a.ID,
+		AuthStatus:      a.status(),
+		CreateTime:      a.At.Format(createTime),
+		SubmitType:      "api",
+		KYCSubmissionID: a.SubmissionID,
+		DeleteCheck:     a.Deleted,
+		Policy:          map[string]any{"faceSimilarity_threshold": 70, "occluded_threshold": true},
+		Result: map[string]any{
+			"face_similarity": a.Score["face_similarity_score"],
+			"detectOccluded":  slices.Contains(a.FailCodes, failOccluded),
+		},
+		RejectedComments: append([]string{}, commentsOn(a.FailCodes)...),
+	}
+}
+
+// query is what GET /faceauth asks for.
+type query struct {
+	authID   string
+	from, to time.Time
+	count    int
+	after    pageKey
+}
+
+// parseQuery reports false for a value that the vendor would not understand.
+// A date stands for the whole UTC day, both ends included.
+func parseQuery(v url.Values) (q query, ok bool) {
+	q.authID = authID(v)
+	q.count = listMost
+	q.after = pageKey{AuthID: v.Get("nextKey_id"), CreateTime: v.Get("nextKey_date")}
+	if (q.after.AuthID == "") != (q.after.CreateTime == "") {
+		return query{}, false
+	}
+	var err error
+	if text := v.Get("count"); text != "" {
+		if q.count, err = strconv.Atoi(text); err != nil || q.count < 1 || q.count > listMost {
+			return query{}, false
+		}
+	}
+	if text := v.Get("startDate"); text != "" {
+		if q.from, err = time.Parse(time.DateOnly, text); err != nil {
+			return query{}, false
+		}
+	}
+	if text := v.Get("endDate"); text != "" {
+		if q.to, err = time.Parse(time.DateOnly, text); err != nil {
+			return query{}, false
+		}
+		q.to = q.to.AddDate(0, 0, 1)
+	}
+	return q, true
+}
+
+// authID accepts both spellings found in the vendor's samples.
+func authID(v url.Values) string {
+	if id := v.Get("authId"); id != "" {
+		return id
+	}
+	return v.Get("auth_id")
+}
+
+// matches says whether the query wants an authentication, pages aside.
+func (q query) matches(a Authentication) bool {
+	return (q.authID == "" || q.authID == a.ID) &&
+		(q.from.IsZero() || !a.At.Before(q.from)) &&
+		(q.to.IsZero() || a.At.Before(q.to))
+}
+
+// list is GET /faceauth: newest first, a page at a time.
+func (s *Simulator) list(w http.ResponseWriter, r *http.Request) {
+	q, ok := parseQuery(r.URL.Query())
+	s.mu.Lock()
+	s.stats.Lists++
+	shape := s.knobs.ListShape
+	shown := time.Now().Add(-time.Duration(s.knobs.ListLagMS) * time.Millisecond)
+	var found []Authentication
+	for _, a := range s.ledger.entries {
+		if !a.At.After(shown) && q.matches(a) {
+			found = append(found, a)
+		}
+	}
+	s.mu.Unlock()
+	if !ok {
+		codedError(w, http.StatusBadRequest, invalidDataFormat, StyleText)
+		return
+	}
+
+	p := pageOf(found, q)
+	if shape == ListFlat {
+		writeJSON(w, http.StatusOK, p.Data)
+		return
+	}
+	writeJSON(w, http.StatusOK, []page{p})
+}
+
+// pageOf sorts newest first and cuts out what comes after the query's key.
+func pageOf(found []Authentication, q query) page {
+	key := func(a Authentication) pageKey { return pageKey{a.ID, a.At.Format(createTime)} }
+	newestFirst := func(a, b pageKey) int {
+		if c := strings.Compare(b.CreateTime, a.CreateTime); c != 0 {
+			return c
+		}
+		return strings.Compare(b.AuthID, a.AuthID)
+	}
+	slices.SortFunc(found, func(a, b Authentication) int { return newestFirst(key(a), key(b)) })
+	p := page{ProjectID: projectID, Data: []item{}}
+	for i, a := range found {
+		if q.after != (pageKey{}) && newestFirst(key(a), q.after) <= 0 {
+			continue
+		}
+		p.Data = append(p.Data, itemOf(a))
+		if len(p.Data) == q.count {
+			if i+1 < len(found) {
+				last := key(a)
+				p.Next = &last
+			}
+			break
+		}
+	}
+	return p
+}
+
+// image is GET /faceauth/image. Pictures are not kept, so every one that is
+// not erased is the same few bytes.
+func (s *Simulator) image(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	s.stats.Images++
+	a := s.ledger.find(authID(r.URL.Query()))
+	there := a != nil && !a.Deleted
+	s.mu.Unlock()
+	if !there {
+		writeJSON(w, http.StatusNotFound, map[string]string{
+			"traceId": "sandbox", "errorCode": "NOT_FOUND", "message": "faceAuth_project not found",
+		})
+		return
+	}
+	w.Header().Set("Content-Type", "text/plain")
+	w.Write([]byte(base64.StdEncoding.EncodeToString([]byte("\xff\xd8\xff\xd9"))))
+}
+
+// erase is DELETE /faceauth. Id, status and time stay. Erasing again succeeds.
+func (s *Simulator) erase(w http.ResponseWriter, r *http.Request) {
+	id := authID(r.URL.Query())
+	s.mu.Lock()
+	s.stats.Deletes++
+	a := s.ledger.find(id)
+	if a != nil {
+		a.Deleted = true
+	}
+	s.mu.Unlock()
+	switch {
+	case id == "":
+		writeJSON(w, http.StatusBadRequest, map[string]string{"errorCode": "required key is missing"})
+	case a == nil:
+		writeJSON(w, http.StatusBadRequest, map[string]string{"errorCode": "Cannot find submission. Please check input data."})
+	default:
+		writeJSON(w, http.StatusOK, map[string]string{"message": "success"})
+	}
+}
