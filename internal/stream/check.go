@@ -1,0 +1,84 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// CheckTopics returns the number of shards that the sharded topics have in
+// common. They must have equally many partitions, since a shard is the same
+// partition of each. They and the others must be deleted by age, not compacted:
+// on a compacted topic kafka-go v0.4.51 can stop reading for good, or end the
+// process with a panic in a goroutine of its own. All faults are reported at
+// once, wrapping ErrUnfitTopics, each with what to do; a missing topic wraps
+// ErrUnknownTopic.
+func (c *Client) CheckTopics(ctx context.Context, sharded []string, others ...string) (shards int, err error) {
+	if len(sharded) == 0 {
+		return 0, fmt.Errorf("checking topics: %w: none is sharded", ErrUnfitTopics)
+	}
+	all := append(append([]string{}, sharded...), others...)
+	infos, err := c.DescribeTopics(ctx, all...)
+	if err != nil {
+		return 0, fmt.Errorf("checking topics: %w", err)
+	}
+	if err := errors.Join(unevenFaults(infos, sharded), policyFaults(infos, all)); err != nil {
+		return 0, fmt.Errorf("checking topics: %w: %w", ErrUnfitTopics, err)
+	}
+	return infos[sharded[0]].Partitions, nil
+}
+
+// checkEven is the part of CheckTopics that a membership rests on. It needs no
+// right to read the topics' settings.
+func (c *Client) checkEven(ctx context.Context, sharded []string) error {
+	infos, err := c.sizes(ctx, sharded)
+	if err == nil {
+		err = missingFault(infos, sharded)
+	}
+	if err != nil {
+		return fmt.Errorf("checking topics: %w", err)
+	}
+	if err := unevenFaults(infos, sharded); err != nil {
+		return fmt.Errorf("checking topics: %w: %w", ErrUnfitTopics, err)
+	}
+	return nil
+}
+
+func unevenFaults(infos map[string]TopicInfo, sharded []string) error {
+	most := 0
+	for _, name := range sharded {
+		most = max(most, infos[name].Partitions)
+	}
+	var faults []error
+	for _, name := range sharded {
+		if have := infos[name].Partitions; have != most {
+			faults = append(faults, fmt.Errorf("%s has %d partitions where another topic has %d: add %d to it (partitions cannot be taken away)",
+				name, have, most, most-have))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+func policyFaults(infos map[string]TopicInfo, names []string) error {
+	var faults []error
+	for _, name := range names {
+		if policy := infos[name].Config["cleanup.policy"]; policy != "delete" {
+			faults = append(faults, fmt.Errorf("%s has cleanup.policy=%s: set it to delete (compacted topics can stop the reader)", name, policy))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+func missingFault(infos map[string]TopicInfo, names []string) error {
+	var missing []string
+	for _, name := range names {
+		if _, ok := infos[name]; !ok {
+			missing = append(missing, name)
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%w: %s (create it, or let this user describe it)", ErrUnknownTopic, strings.Join(missing, ", "))
+}

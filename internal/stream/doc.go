@@ -1,0 +1,63 @@
+// Package stream is the way to Kafka: connection and security, topics, the
+// membership in the consumer group, readers and writers. It is the only package
+// that knows kafka-go, and it exists to keep that client's traps in one place;
+// each is named where it is dealt with, as found in v0.4.51.
+//
+// # Shards and generations
+//
+// A shard is one partition number of all the topics of a group. A [Member] owns
+// shards in generations, which [Handler.Assign] starts. kafka-go's group protocol
+// is eager: when anything changes, every member gives everything back, rejoins
+// and is assigned anew. What makes that bearable is that a shard that comes back
+// was never lost: nobody else can have owned it, so its reader, its queue and its
+// calls in flight simply go on. The life of a shard at one member:
+//
+//	           Assign: Gained
+//	elsewhere ───────────────► OWNED ◄─────────────────────────┐
+//	    ▲                       │ read, call, commit           │
+//	    │                       │                              │
+//	    │                       │ generation ends              │ Assign: Kept
+//	    │                       ▼                              │
+//	    │                  GOING ON ── Suspend(until) ─────────┤
+//	    │                       │ read, call before until;     │
+//	    │                       │ nothing is committed         │
+//	    │                       │                              │
+//	    │                       │ until passes, or the join    │
+//	    │                       │ is answered, or it fails     │
+//	    │                       ▼                              │
+//	    │                   WAITING ── Suspend(now) ───────────┘
+//	    │                       │ no new call
+//	    │                       │
+//	    └───────────────────────┘ Assign: Lost
+//	      calls in flight finish,
+//	      nothing of it is committed again
+//
+// A shard is kept only if Kafka's generation number shows that no generation
+// was missed. If one was, all shards are Lost, and those assigned are Gained,
+// also those that are the same.
+//
+// # The fence
+//
+// Two owners of one shard would call a vendor twice for one request. So:
+//
+//   - A commit holds only shards that the handler offers, under the same lock
+//     under which a shard is lost, and that the member owns. It is sent through
+//     the generation that it belongs to, and the coordinator refuses any other.
+//   - No new call is made once another member may own the shard: not after the
+//     coordinator may have given us up (GroupConfig.callsUntil derives when), and
+//     not between the answer to a join request and the Assign that follows from
+//     it, some round trips in which the others may get their share first.
+//
+// Two things remain. A call that was under way goes on. And the answer to a join
+// takes its way to us: were it held up for longer than the new owner needs for
+// the four round trips to its Assign, both could call for that moment. Both need
+// a record of claims that the next owner reads; this package does not have one.
+//
+// # Delivery
+//
+// Reading and writing are at-least-once. A [Reader] delivers each record that the
+// partition has, in order, and reports what retention took. A [Writer] returns
+// when all in-sync replicas have the records; any error leaves it open whether
+// they do, and a repeat can write a record twice, since kafka-go has no
+// idempotent producer. Readers tell repeats by the id in the record.
+package stream

@@ -1,0 +1,103 @@
+package stream_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"reauth/internal/stream"
+	"reauth/internal/stream/streamtest"
+)
+
+func TestCreateTopicsCreatesTheMissingAndReportsTheRest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		kafka := streamtest.StartVirtual(t, streamtest.Topics(4, "old"))
+		client := kafka.Client(t)
+		topics := []stream.Topic{
+			{Name: "new", Partitions: 6, Replication: 3, Config: map[string]string{"cleanup.policy": "delete", "retention.ms": "86400000"}},
+			{Name: "old", Partitions: 6, Config: map[string]string{"cleanup.policy": "delete", "max.message.bytes": "2000000"}},
+		}
+
+		got, err := client.CreateTopics(t.Context(), topics)
+		if err != nil {
+			t.Fatal(err)
+		}
+		differences := []stream.Difference{
+			{Property: "partitions", Want: "6", Have: "4"},
+			{Property: "max.message.bytes", Want: "2000000", Have: "1048588"},
+		}
+		want := []stream.TopicStatus{{Name: "new", Created: true}, {Name: "old", Differences: differences}}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("first run (-want +got):\n%s", diff)
+		}
+		if old := kafka.PartitionInfos("old"); len(old) != 4 {
+			t.Errorf("an existing topic was altered: it has %d partitions now", len(old))
+		}
+
+		got, err = client.CreateTopics(t.Context(), topics)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want[0].Created = false
+		if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("second run (-want +got):\n%s", diff)
+		}
+	})
+}
+
+func TestDescribeTopicsNamesAllThatAreMissing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client := streamtest.StartVirtual(t, streamtest.Topics(2, "here")).Client(t)
+
+		_, err := client.DescribeTopics(t.Context(), "here", "gone", "away")
+		if !errors.Is(err, stream.ErrUnknownTopic) || !strings.Contains(err.Error(), "gone, away") {
+			t.Errorf("got %v", err)
+		}
+		infos, err := client.DescribeTopics(t.Context(), "here")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if here := infos["here"]; here.Partitions != 2 || here.Replication != 3 || here.Config["cleanup.policy"] != "delete" {
+			t.Errorf("got %+v", here)
+		}
+	})
+}
+
+func TestCheckTopicsReportsEveryFaultAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		kafka := streamtest.StartVirtual(t, streamtest.Topics(4, "requests", "results"), streamtest.Topics(3, "ledger"), streamtest.Topics(1, "signals"))
+		compact := "compact"
+		if err := kafka.CreateTopic("dead", 4, map[string]string{"cleanup.policy": compact}); err != nil {
+			t.Fatal(err)
+		}
+		client := kafka.Client(t)
+
+		shards, err := client.CheckTopics(t.Context(), []string{"requests", "results"}, "signals")
+		if err != nil || shards != 4 {
+			t.Errorf("fit topics: got %d shards and %v", shards, err)
+		}
+		_, err = client.CheckTopics(t.Context(), []string{"requests", "ledger", "dead"}, "signals")
+		if !errors.Is(err, stream.ErrUnfitTopics) {
+			t.Fatalf("got %v", err)
+		}
+		for _, part := range []string{"ledger has 3 partitions", "add 1 to it", "dead has cleanup.policy=compact", "set it to delete"} {
+			if !strings.Contains(err.Error(), part) {
+				t.Errorf("%q does not say %q", err, part)
+			}
+		}
+	})
+}
+
+func TestTopicsOutsideTheConfigurationAreRefused(t *testing.T) {
+	client := openClosed(t, stream.Config{Brokers: []string{"127.0.0.1:1"}, Topics: []string{"ours"}})
+	if _, err := client.DescribeTopics(t.Context(), "ours", "theirs"); err == nil || !strings.Contains(err.Error(), "theirs") {
+		t.Errorf("got %v", err)
+	}
+	if _, err := client.NewReader("theirs", 0, 0); err == nil {
+		t.Error("a reader of a topic without metadata was made")
+	}
+}
