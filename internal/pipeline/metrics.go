@@ -1,0 +1,128 @@
+package pipeline
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"reauth/internal/event"
+)
+
+// metrics are the metrics of the pipeline. No label holds an id: they would
+// name people, and grow without bound.
+type metrics struct {
+	requests    *prometheus.CounterVec
+	results     *prometheus.CounterVec
+	reasons     *prometheus.CounterVec
+	deadLetters *prometheus.CounterVec
+	retries     prometheus.Counter
+	kept        prometheus.Counter
+	afterMove   prometheus.Counter
+	stuck       prometheus.Counter
+	lost        prometheus.Counter
+	duration    *prometheus.HistogramVec
+	storePaused prometheus.Gauge
+}
+
+// requestSeconds reach from an idle system to a backlog of a day.
+var requestSeconds = []float64{.1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200, 28800, 86400}
+
+func newMetrics(reg prometheus.Registerer, p *Pipeline) *metrics {
+	m := &metrics{
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "reauth_requests_total", Help: "Records read from the request topics."}, []string{"topic"}),
+		results: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "reauth_results_total", Help: "Results published, by how the request ended."}, []string{"vendor", "outcome"}),
+		reasons: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "reauth_result_reasons_total", Help: "Reasons in the results published."}, []string{"vendor", "reason"}),
+		deadLetters: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "reauth_dead_letters_total", Help: "Dead letters, by the step that failed and the reason."}, []string{"stage", "reason"}),
+		retries: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "reauth_retries_total", Help: "Attempts that failed and will be repeated after a back-off."}),
+		kept: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "reauth_requests_kept_total", Help: "Attempts that ended without a word about the request: lane or store paused, permit lost."}),
+		afterMove: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "reauth_results_after_move_total", Help: "Results published for a shard that had moved meanwhile; the new owner may have called the vendor again."}),
+		stuck: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "reauth_stuck_total", Help: "Times that a partition could not be read or written for a reason that needs a person."}),
+		lost: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "reauth_offsets_lost_total", Help: "Offsets that the topic's retention deleted before they were read."}),
+		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "reauth_request_duration_seconds", Buckets: requestSeconds, NativeHistogramBucketFactor: 1.1,
+			Help: "Time from fetching a request to its published result."}, []string{"vendor"}),
+		storePaused: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "reauth_selfie_store_paused", Help: "1 while fetching selfies is paused by a fault that every fetch would meet."}),
+	}
+	m.bear(p)
+	if reg != nil {
+		reg.MustRegister(m.requests, m.results, m.reasons, m.deadLetters, m.retries, m.kept, m.afterMove,
+			m.stuck, m.lost, m.duration, m.storePaused, shardCollector{p})
+	}
+	return m
+}
+
+// bear makes the series whose labels are known beforehand, so that their first
+// increase is seen as one.
+func (m *metrics) bear(p *Pipeline) {
+	m.requests.WithLabelValues(p.cfg.Topics.Requests)
+	for vendor := range p.parts.Lanes {
+		for _, outcome := range event.Outcomes() {
+			m.results.WithLabelValues(string(vendor), string(outcome))
+		}
+		m.duration.WithLabelValues(string(vendor))
+	}
+}
+
+func (m *metrics) published(r event.Result, took time.Duration) {
+	m.results.WithLabelValues(string(r.Vendor), string(r.Outcome)).Inc()
+	m.duration.WithLabelValues(string(r.Vendor)).Observe(took.Seconds())
+	for _, reason := range r.Reasons {
+		m.reasons.WithLabelValues(string(r.Vendor), string(reason)).Inc()
+	}
+}
+
+func (m *metrics) dead(stage event.Stage, reason event.Reason) {
+	m.deadLetters.WithLabelValues(string(stage), string(reason)).Inc()
+}
+
+// shardCollector reports what is owned and open at the moment of the scrape.
+type shardCollector struct{ p *Pipeline }
+
+var (
+	ownedDesc  = prometheus.NewDesc("reauth_shards_owned", "Shards that this replica owns.", nil, nil)
+	lagDesc    = prometheus.NewDesc("reauth_shard_lag_records", "Records of an owned shard that are not done.", []string{"partition"}, nil)
+	openDesc   = prometheus.NewDesc("reauth_requests_open", "Requests fetched and not done, by where they are.", []string{"where"}, nil)
+	openQueued = "queued"
+	openParked = "parked"
+	openAll    = "all"
+)
+
+// Describe implements prometheus.Collector.
+func (shardCollector) Describe(ch chan<- *prometheus.Desc) {
+	ch <- ownedDesc
+	ch <- lagDesc
+	ch <- openDesc
+}
+
+// Collect implements prometheus.Collector.
+func (c shardCollector) Collect(ch chan<- prometheus.Metric) {
+	gauge := func(desc *prometheus.Desc, v float64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, v, labels...)
+	}
+	c.p.mu.Lock()
+	open := 0
+	for id, s := range c.p.shards {
+		gauge(lagDesc, float64(s.lag()), strconv.Itoa(id))
+		open += len(s.room)
+	}
+	gauge(ownedDesc, float64(len(c.p.shards)))
+	c.p.mu.Unlock()
+	queued := 0
+	for _, l := range c.p.lines {
+		queued += l.queue.len()
+	}
+	gauge(openDesc, float64(open), openAll)
+	gauge(openDesc, float64(queued), openQueued)
+	gauge(openDesc, float64(c.p.parking.len()), openParked)
+}

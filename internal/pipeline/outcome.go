@@ -1,0 +1,127 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"reauth/internal/event"
+	"reauth/internal/storage"
+	"reauth/internal/vendors"
+)
+
+// action is what happens to a request after an attempt.
+type action uint8
+
+const (
+	// publish: the request has its result.
+	publish action = iota + 1
+	// retry: once more, after a back-off.
+	retry
+	// keep: once more, when it is its turn; nothing was learnt about it.
+	keep
+	// giveUp: publish failed, and the original as a dead letter.
+	giveUp
+	// drop: somebody else has it, or will have.
+	drop
+)
+
+// decision says how an attempt ended.
+type decision struct {
+	action  action
+	verdict vendors.Verdict // for publish
+	after   time.Duration   // for retry
+	reason  event.Reason    // for giveUp
+	stage   event.Stage     // for giveUp
+	cause   error
+}
+
+// conclude is a decision for a result.
+func conclude(outcome event.Outcome, reasons ...event.Reason) decision {
+	return decision{action: publish, verdict: vendors.Verdict{Outcome: outcome, Reasons: reasons, Liveness: event.LivenessNone}}
+}
+
+// decide turns the error of an attempt into what follows from it: the only
+// place that does.
+func (p *Pipeline) decide(it *item, stage event.Stage, err error) decision {
+	var selfie *storage.Error
+	var vendor *vendors.Error
+	switch {
+	case it.shard.ctx.Err() != nil && !unknownOutcome(err):
+		return decision{action: drop, cause: context.Cause(it.shard.ctx)}
+	case errors.Is(err, errExpired):
+		return conclude(event.Expired, event.NotAfterPassed)
+	case errors.Is(err, errLeaseEnded), errors.Is(err, vendors.ErrMissed):
+		return decision{action: keep, cause: err}
+	case errors.As(err, &selfie):
+		return p.decideSelfie(it, selfie)
+	case errors.As(err, &vendor):
+		return p.decideVendor(it, vendor)
+	}
+	return p.retryOrGiveUp(it, stage, err)
+}
+
+func (p *Pipeline) decideSelfie(it *item, err *storage.Error) decision {
+	switch err.Kind {
+	case storage.Unusable:
+		return conclude(event.Unusable, err.Reason)
+	case storage.Refused:
+		return decision{action: giveUp, stage: event.StageSelfie, reason: event.SelfieForbidden, cause: err}
+	case storage.Interrupted:
+		return decision{action: keep, cause: err}
+	case storage.Fault:
+		if err.Code != accessDenied || p.store.fault() != nil {
+			return decision{action: keep, cause: err}
+		}
+	}
+	return p.retryOrGiveUp(it, event.StageSelfie, err)
+}
+
+func (p *Pipeline) decideVendor(it *item, err *vendors.Error) decision {
+	switch err.Kind {
+	case vendors.Refused:
+		return decision{action: giveUp, stage: event.StageVendor, reason: event.RequestRefused, cause: err}
+	case vendors.Throttled, vendors.LaneFault:
+		// The lane waits for both; the request is not to blame.
+		return decision{action: keep, cause: err}
+	}
+	return p.retryOrGiveUp(it, event.StageVendor, err)
+}
+
+// retryOrGiveUp counts the attempt and gives up on the last.
+func (p *Pipeline) retryOrGiveUp(it *item, stage event.Stage, err error) decision {
+	if it.attempts < p.cfg.Retry.MaxAttempts {
+		return decision{action: retry, after: p.cfg.Retry.backoff(it.attempts), cause: err}
+	}
+	reason := event.AttemptsExhausted
+	var selfie *storage.Error
+	if errors.As(err, &selfie) && selfie.Code == accessDenied {
+		reason = event.SelfieForbidden
+	}
+	return decision{action: giveUp, stage: stage, reason: reason, cause: err}
+}
+
+// unknownOutcome says whether the vendor may have acted on a call that failed.
+func unknownOutcome(err error) bool {
+	var vendor *vendors.Error
+	return errors.As(err, &vendor) && vendor.Unknown
+}
+
+// RetryConfig says how often and when a request is tried again.
+type RetryConfig struct {
+	// MaxAttempts counts the first; at least 1.
+	MaxAttempts int
+	// Initial and Max bound the back-off, which doubles in between.
+	Initial, Max time.Duration
+}
+
+// backoff returns the wait after the nth attempt: exponential with full
+// jitter, which spreads the load of many that failed together best.
+func (c RetryConfig) backoff(n int) time.Duration {
+	most := min(c.Max, c.Initial<<min(max(n-1, 0), 32))
+	if most <= 0 { // overflow
+		most = c.Max
+	}
+	return rand.N(most) + 1 //nolint:gosec // no secret
+}

@@ -1,0 +1,260 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/semaphore"
+
+	"reauth/internal/event"
+	"reauth/internal/storage"
+	"reauth/internal/stream"
+	"reauth/internal/vendors"
+)
+
+// Config is what a pipeline needs to know.
+type Config struct {
+	Topics Topics
+	// Group and Source stand in dead letters and results.
+	Group, Source string
+	Rules         event.Rules
+	Retry         RetryConfig
+	// MaxOpen bounds the requests that one shard may have open, MaxBacklog
+	// the bytes of all open ones.
+	MaxOpen    int
+	MaxBacklog int64
+	// Grace is how long calls at the vendor may go on after a stop.
+	Grace time.Duration
+	// StuckRetry is the wait before a shard whose topic cannot be read is
+	// tried again.
+	StuckRetry time.Duration
+}
+
+// Topics are the names of the topics; Priority may be empty.
+type Topics struct {
+	Requests, Priority, Results, Dead string
+}
+
+// Parts are what a pipeline is put together from.
+type Parts struct {
+	Lanes map[event.Vendor]*vendors.Lane
+	// FetchSelfie gets a selfie into bounded memory; every error is a
+	// *storage.Error.
+	FetchSelfie func(ctx context.Context, ref storage.Ref) (Selfie, error)
+	Writer      writer
+	// OpenReader opens a partition at an offset, or at its start for
+	// stream.FirstOffset.
+	OpenReader func(topic string, partition int, next int64) (Reader, error)
+	Registerer prometheus.Registerer // nil: no metrics
+	Logger     *slog.Logger
+}
+
+// Selfie is a selfie in bounded memory, which Release gives back; again, or
+// after the body was closed, it does nothing.
+type Selfie interface {
+	vendors.Selfie
+	SHA256() string
+	Release()
+}
+
+// writer writes records to the topic and partition they name, and returns nil
+// once all in-sync replicas have them all.
+type writer interface {
+	Write(ctx context.Context, recs ...event.Record) error
+}
+
+// Reader reads one partition.
+type Reader interface {
+	// Fetch returns the next record. With stream.ErrControl comes one that
+	// holds no request.
+	Fetch(ctx context.Context) (event.Record, error)
+	// HighWater is the partition's end as of the last fetch.
+	HighWater() int64
+	Close() error
+}
+
+// Pipeline takes requests from the shards that it is assigned to their results.
+// It is the stream.Handler of its group member.
+type Pipeline struct {
+	cfg     Config
+	parts   Parts
+	log     *slog.Logger
+	metrics *metrics
+	lines   map[event.Vendor]*line
+	parking *parking
+	store   *storeValve
+	lease   lease
+	backlog *semaphore.Weighted
+
+	// take ends when no more work is taken, with the reason as its cause;
+	// stop ends it. work ends when the work itself must end.
+	take   context.Context
+	stop   context.CancelCauseFunc
+	work   context.Context
+	cutOff context.CancelCauseFunc
+	wg     sync.WaitGroup // every goroutine of the pipeline
+
+	mu       sync.Mutex // guards shards, total and assigned
+	shards   map[int]*shard
+	total    int
+	assigned bool
+}
+
+// New returns a pipeline without shards. It does nothing before Run.
+func New(cfg Config, parts Parts) *Pipeline {
+	p := &Pipeline{
+		cfg:     cfg,
+		parts:   parts,
+		log:     parts.Logger,
+		lines:   map[event.Vendor]*line{},
+		parking: newParking(),
+		backlog: semaphore.NewWeighted(cfg.MaxBacklog),
+		shards:  map[int]*shard{},
+	}
+	p.take, p.stop = context.WithCancelCause(context.Background())
+	p.work, p.cutOff = context.WithCancelCause(context.Background())
+	for vendor, lane := range parts.Lanes {
+		p.lines[vendor] = newLine(lane)
+	}
+	p.metrics = newMetrics(parts.Registerer, p)
+	p.store = newStoreValve(p.log, p.metrics)
+	return p
+}
+
+// Run works until ctx ends or state is in doubt. Then it takes no more work,
+// lets calls that are at a vendor end and be published within the grace time,
+// and returns; what was not begun stays uncommitted, for the next owner. Its
+// error is nil if ctx ended it and all calls ended in time.
+func (p *Pipeline) Run(ctx context.Context) error {
+	defer p.cutOff(errStopping)
+	detach := context.AfterFunc(ctx, func() { p.stop(errStopping) })
+	defer detach()
+	for _, l := range p.lines {
+		p.wg.Go(func() { p.dispatch(l) })
+	}
+	p.wg.Go(func() { p.parking.run(p.take, p.unpark) })
+
+	<-p.take.Done()
+	cause := context.Cause(p.take)
+	if errors.Is(cause, errStopping) {
+		cause = nil
+	}
+	if !p.drain() {
+		cause = errors.Join(cause, errCutOff)
+	}
+	return cause
+}
+
+// errCutOff: some calls did not end within the grace time after a stop.
+var errCutOff = errors.New("the grace time ended with calls at a vendor; the next owner will repeat them")
+
+// drain waits for all work to end; false says that some had to be cut off.
+func (p *Pipeline) drain() bool {
+	// An Assign that began before the stop has started its goroutines once
+	// the lock is free, and a later one starts none.
+	p.mu.Lock()
+	p.mu.Unlock() //nolint:staticcheck // a barrier, on purpose
+	ended := make(chan struct{})
+	go func() {
+		p.wg.Wait()
+		close(ended)
+	}()
+	grace := time.NewTimer(p.cfg.Grace)
+	defer grace.Stop()
+	select {
+	case <-ended:
+		return true
+	case <-grace.C:
+		p.cutOff(errStopping)
+		<-ended
+		return false
+	}
+}
+
+// admit takes a fetched record in: decodes it and queues it, or refuses it.
+func (p *Pipeline) admit(s *shard, rec event.Record, end int64) {
+	it := &item{shard: s, record: rec, fetched: time.Now(), priority: rec.Topic == p.cfg.Topics.Priority}
+	// A record larger than the whole backlog waits for all of it.
+	if p.backlog.Acquire(s.ctx, min(it.weight(), p.cfg.MaxBacklog)) != nil {
+		<-s.room
+		return
+	}
+	if !s.track(rec, end) {
+		p.forget(it)
+		return
+	}
+	p.metrics.requests.WithLabelValues(rec.Topic).Inc()
+	var err error
+	it.request, err = event.Decode(rec, p.cfg.Rules)
+	var invalid *event.InvalidError
+	if errors.As(err, &invalid) {
+		p.wg.Go(func() { p.refuse(it, invalid) })
+		return
+	}
+	p.lines[it.request.Vendor].queue.push(it)
+	p.sweepIfMoved(s)
+}
+
+// unpark queues a parked request that is due.
+func (p *Pipeline) unpark(it *item) {
+	p.lines[it.request.Vendor].queue.push(it)
+	p.sweepIfMoved(it.shard)
+}
+
+// sweepIfMoved follows each putting back of a request: a shard that left
+// meanwhile was swept before.
+func (p *Pipeline) sweepIfMoved(s *shard) {
+	if s.ctx.Err() != nil {
+		p.sweep(s)
+	}
+}
+
+// sweep forgets all of a shard's requests on which nobody works.
+func (p *Pipeline) sweep(s *shard) {
+	for _, it := range p.parking.drop(s) {
+		p.forget(it)
+	}
+	for _, l := range p.lines {
+		for _, it := range l.queue.drop(s) {
+			p.forget(it)
+		}
+	}
+}
+
+// note logs and counts how an attempt ended, unless it ended in a result: that
+// is counted when it is published.
+func (p *Pipeline) note(it *item, d decision) {
+	log := p.log.With("request_id", it.request.RequestID, "vendor", it.request.Vendor,
+		"partition", it.record.Partition, "offset", it.record.Offset, "attempt", it.attempts)
+	switch d.action {
+	case keep:
+		it.attempts-- // nothing was learnt about the request
+		p.metrics.kept.Inc()
+		log.Debug("request kept", "error", d.cause)
+	case retry:
+		p.metrics.retries.Inc()
+		log.Info("attempt failed; trying again later", "error", d.cause, "after", d.after)
+	case giveUp:
+		log.Warn("request given up", "error", d.cause, "reason", d.reason)
+	case publish:
+		log.Debug("request answered", "outcome", d.verdict.Outcome)
+	}
+}
+
+// sleep waits; false says that the context ended first.
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+var _ stream.Handler = (*Pipeline)(nil)

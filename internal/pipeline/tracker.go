@@ -1,0 +1,68 @@
+package pipeline
+
+import "sort"
+
+// unknownNext is the next of a tracker that has seen nothing of a partition
+// without a committed offset: there is nothing to commit.
+const unknownNext = -1
+
+// tracker knows which records of one partition are done and so what may be
+// committed: the offset after the last contiguous one that is done. Records are
+// added in the order of their offsets, gaps allowed, and done in any order.
+// It is pure and not safe for concurrent use: its shard's lock guards it.
+type tracker struct {
+	next    int64 // what may be committed
+	records []tracked
+	head    int // records[:head] are done and wait for compaction
+}
+
+type tracked struct {
+	offset int64
+	done   bool
+}
+
+// newTracker returns a tracker for a partition whose committed offset is next;
+// anything negative means that there is none.
+func newTracker(next int64) *tracker {
+	return &tracker{next: max(next, unknownNext)}
+}
+
+// add tracks a record. It returns false, and tracks nothing, for an offset that
+// was tracked or committed before.
+func (t *tracker) add(offset int64) bool {
+	if n := len(t.records); offset < t.next || n > t.head && offset <= t.records[n-1].offset {
+		return false
+	}
+	t.records = append(t.records, tracked{offset: offset})
+	return true
+}
+
+// finish marks a record as done; again, or for an offset that is not tracked,
+// it does nothing.
+func (t *tracker) finish(offset int64) {
+	open := t.records[t.head:]
+	i := sort.Search(len(open), func(i int) bool { return open[i].offset >= offset })
+	if i == len(open) || open[i].offset != offset {
+		return
+	}
+	open[i].done = true
+	for t.head < len(t.records) && t.records[t.head].done {
+		t.next = t.records[t.head].offset + 1
+		t.head++
+	}
+	t.compact()
+}
+
+// compact gives the room of done records back once they are the larger part, so
+// that finishing stays cheap on average.
+func (t *tracker) compact() {
+	if t.head < 64 || t.head < len(t.records)/2 {
+		return
+	}
+	n := copy(t.records, t.records[t.head:])
+	t.records, t.head = t.records[:n], 0
+}
+
+// span is how many records there are from the first that is not done to the
+// last tracked one.
+func (t *tracker) span() int { return len(t.records) - t.head }
