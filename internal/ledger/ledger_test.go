@@ -1,0 +1,343 @@
+package ledger
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
+	"pgregory.net/rapid"
+
+	"reauth/internal/event"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+func source(offset int64) Source { return Source{Topic: "requests", Offset: offset} }
+
+func claim(n int, owner string, until time.Time) Record {
+	return Record{Step: Claimed, Claim: n, Owner: owner, Until: &until, Called: &noon, Source: source(7)}
+}
+
+func answer(n int, outcome event.Outcome) Record {
+	return Record{Step: Answered, Claim: n, Answer: &Answer{Outcome: outcome, CompletedAt: noon}}
+}
+
+func parking(n int, due time.Time) Record {
+	return Record{Step: Parked, Claim: n, Source: source(7), Due: &due, Why: "retry", Attempts: n, Original: &Original{Value: "{}", Time: noon}}
+}
+
+// replay applies records to a new shard, each a second after the one before.
+func replay(t testing.TB, id string, records ...Record) *Shard {
+	s := NewShard(24 * time.Hour)
+	apply(t, s, id, records...)
+	return s
+}
+
+func apply(t testing.TB, s *Shard, id string, records ...Record) {
+	t.Helper()
+	for i, r := range records {
+		if err := s.Apply([]byte(id), r.Encode(), noon.Add(time.Duration(i)*time.Second)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestAdmission(t *testing.T) {
+	later := noon.Add(time.Minute)
+	checkpoint := Record{Step: Checkpoint, Published: &later}
+	cases := map[string]struct {
+		log     []Record
+		source  Source
+		redrive bool
+		want    Admission
+	}{
+		"nothing known":                              {nil, source(7), false, New},
+		"claimed, its own record again":              {[]Record{claim(1, "a", later)}, source(7), false, Unsettled},
+		"claimed, another record":                    {[]Record{claim(1, "a", later)}, source(9), false, Duplicate},
+		"answered, its own record again":             {[]Record{claim(1, "a", later), answer(1, event.Approved)}, source(7), false, Unsettled},
+		"answered, another record":                   {[]Record{claim(1, "a", later), answer(1, event.Approved)}, source(9), false, Duplicate},
+		"published":                                  {[]Record{claim(1, "a", later), answer(1, event.Approved), checkpoint}, source(7), false, Duplicate},
+		"parked":                                     {[]Record{claim(1, "a", later), parking(1, later)}, source(7), false, Duplicate},
+		"failed":                                     {[]Record{claim(1, "a", later), answer(1, event.Failed), checkpoint}, source(9), false, Duplicate},
+		"failed, sent back":                          {[]Record{claim(1, "a", later), answer(1, event.Failed), checkpoint}, source(9), true, New},
+		"approved, sent back":                        {[]Record{claim(1, "a", later), answer(1, event.Approved), checkpoint}, source(9), true, Duplicate},
+		"answered late by the owner before":          {[]Record{claim(1, "a", later), claim(2, "b", later), answer(1, event.Approved), checkpoint}, source(7), false, Duplicate},
+		"parked late by the owner before":            {[]Record{claim(1, "a", later), claim(2, "b", later), parking(1, later)}, source(7), false, Unsettled},
+		"claimed late by the owner before":           {[]Record{claim(1, "b", later), answer(1, event.Approved), checkpoint, claim(1, "a", later)}, source(9), false, Duplicate},
+		"answer of a claim before the window":        {[]Record{answer(3, event.Approved), checkpoint}, source(7), false, Duplicate},
+		"claimed after parking, its record is done":  {[]Record{claim(1, "a", later), parking(1, later), claim(2, "a", later)}, source(7), false, Duplicate},
+		"answered, a checkpoint from before it":      {[]Record{checkpoint, claim(1, "a", later), answer(1, event.Approved)}, source(7), false, Unsettled},
+		"failed, superseded and approved, sent back": {[]Record{claim(1, "a", later), answer(1, event.Failed), checkpoint, supersede(claim(1, "a", later)), answer(1, event.Approved), checkpoint}, source(9), true, Duplicate},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			s := replay(t, "r", c.log...)
+			if got, _ := s.Admit("r", c.source, c.redrive); got != c.want {
+				t.Errorf("admission %d, want %d", got, c.want)
+			}
+			if got, _ := s.Admit("other", source(8), false); got != New {
+				t.Errorf("another request's admission is %d", got)
+			}
+		})
+	}
+}
+
+func supersede(r Record) Record {
+	r.Supersede = true
+	return r
+}
+
+func TestAdmittedRequestIsADuplicateUntilItIsWithdrawn(t *testing.T) {
+	s := NewShard(time.Hour)
+	_, e := s.Admit("r", source(1), false)
+	if got, _ := s.Admit("r", source(2), false); got != Duplicate {
+		t.Errorf("admission of a second record is %d", got)
+	}
+	s.Withdraw(e)
+	if got, _ := s.Admit("r", source(2), false); got != New {
+		t.Errorf("admission after the withdrawal is %d", got)
+	}
+}
+
+func TestFirstClaimOfANumberWins(t *testing.T) {
+	s := replay(t, "r", claim(1, "a", noon.Add(time.Minute)), claim(1, "b", noon.Add(time.Hour)))
+	_, e := s.Admit("r", source(7), false)
+	if e.Owner != "a" || !e.Until.Equal(noon.Add(time.Minute)) {
+		t.Errorf("claimed by %s until %v", e.Owner, e.Until)
+	}
+}
+
+func TestUnknownOutcomeIsRememberedFromTheFirstCallOn(t *testing.T) {
+	first, second := noon.Add(time.Second), noon.Add(time.Hour)
+	a, b := claim(1, "a", noon.Add(time.Minute)), claim(2, "b", noon.Add(2*time.Hour))
+	a.Called, b.Called = &first, &second
+	s := replay(t, "r", a, b)
+	if _, e := s.Admit("r", source(7), false); !e.Called.Equal(first) {
+		t.Errorf("look for a call since %v, the first was at %v", e.Called, first)
+	}
+	known := parking(2, noon.Add(3*time.Hour))
+	s = replay(t, "r", a, b, known)
+	if e := s.Restored(nil)[0]; !e.Called.IsZero() {
+		t.Error("a call whose outcome is known is looked for")
+	}
+	unknown := known
+	unknown.Unknown, unknown.Called = true, &first
+	s = replay(t, "r", a, b, unknown)
+	if e := s.Restored(nil)[0]; !e.Called.Equal(first) {
+		t.Errorf("look for a call since %v", e.Called)
+	}
+}
+
+func TestRestoredFindsWhatLivesInTheLedger(t *testing.T) {
+	later := noon.Add(time.Hour)
+	s := NewShard(24 * time.Hour)
+	apply(t, s, "parked", claim(1, "a", later), parking(1, later))
+	apply(t, s, "parked and claimed", claim(1, "a", later), parking(1, later), claim(2, "a", later))
+	apply(t, s, "parked and answered", claim(1, "a", later), parking(1, later), claim(2, "a", later), answer(2, event.Approved))
+	apply(t, s, "claimed", claim(1, "a", later))
+	apply(t, s, "answered", claim(1, "a", later), answer(1, event.Approved))
+	got := map[ID]Step{}
+	for _, e := range s.Restored(map[string]int64{"requests": 0}) {
+		got[e.ID] = e.Step
+		if original, err := e.Original(); err != nil || original.Value != "{}" {
+			t.Errorf("original %v (%v)", original, err)
+		}
+	}
+	want := map[ID]Step{IDOf("parked"): Parked, IDOf("parked and claimed"): Claimed, IDOf("parked and answered"): Answered}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestCommittedSourceIsPublished(t *testing.T) {
+	later := noon.Add(time.Hour)
+	s := replay(t, "r", claim(1, "a", later), answer(1, event.Approved))
+	s.Restored(map[string]int64{"requests": 8})
+	if got, _ := s.Admit("r", source(7), false); got != Duplicate {
+		t.Errorf("admission %d of a request whose record is committed", got)
+	}
+	if open, answered := s.Len(); open != 0 || answered != 1 {
+		t.Errorf("%d open, %d answered", open, answered)
+	}
+}
+
+func TestCheckpointNeverCoversWhatIsNotPublished(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := NewShard(24 * time.Hour)
+		now := noon
+		unpublished := map[string]time.Time{}
+		entries := map[string]*Entry{}
+		for i := range rapid.IntRange(1, 60).Draw(t, "steps") {
+			now = now.Add(time.Duration(rapid.IntRange(1, 5000).Draw(t, "ms")) * time.Millisecond)
+			switch rapid.IntRange(0, 2).Draw(t, "step") {
+			case 0: // an answer begins to be written
+				id := fmt.Sprint(i)
+				_, e := s.Admit(id, source(int64(i)), false)
+				s.Answering(e, now)
+				unpublished[id], entries[id] = now, e
+			case 1: // an answer lands, or its result does
+				for id, e := range entries {
+					if e.Step != Answered {
+						r := answer(1, event.Approved)
+						s.Note(id, r, r.Encode(), unpublished[id])
+					} else {
+						s.Published(e)
+						delete(unpublished, id)
+						delete(entries, id)
+					}
+					break
+				}
+			case 2:
+				published := s.Checkpoint(now)
+				for id, at := range unpublished {
+					if !at.After(published) {
+						t.Fatalf("the checkpoint at %v covers %s, answered at %v and not published", published, id, at)
+					}
+				}
+				if len(unpublished) == 0 && !published.Equal(now) {
+					t.Fatalf("the checkpoint stands at %v with everything published", published)
+				}
+			}
+		}
+	})
+}
+
+// Whatever order records come in, an answer is never forgotten within the
+// window, and a later record never reopens an answered request.
+func TestAnsweredStaysAnswered(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := NewShard(24 * time.Hour)
+		answered := false
+		for i := range rapid.IntRange(1, 30).Draw(t, "records") {
+			n := rapid.IntRange(1, 4).Draw(t, "claim")
+			owner := rapid.SampledFrom([]string{"a", "b"}).Draw(t, "owner")
+			var r Record
+			switch rapid.IntRange(0, 3).Draw(t, "step") {
+			case 0:
+				r = claim(n, owner, noon.Add(time.Hour))
+			case 1:
+				r = parking(n, noon.Add(time.Hour))
+			case 2:
+				r = answer(n, event.Approved)
+				answered = true
+			case 3:
+				at := noon.Add(time.Duration(i) * time.Second)
+				r = Record{Step: Checkpoint, Published: &at}
+			}
+			if err := s.Apply([]byte("r"), r.Encode(), noon.Add(time.Duration(i)*time.Second)); err != nil {
+				t.Fatal(err)
+			}
+			if answered {
+				e := s.open[IDOf("r")]
+				if (e == nil || e.Step != Answered) && !s.seen.has(IDOf("r")) {
+					t.Fatalf("record %d (%s) made the answer forgotten", i, r.Step)
+				}
+				if e != nil && e.Step != Answered {
+					t.Fatalf("record %d (%s) reopened an answered request", i, r.Step)
+				}
+			}
+		}
+	})
+}
+
+func TestIDsAreForgottenAfterTheWindow(t *testing.T) {
+	s := NewShard(8 * time.Hour)
+	later := noon.Add(time.Minute)
+	apply(t, s, "r", claim(1, "a", later), answer(1, event.Failed), Record{Step: Checkpoint, Published: &later})
+	s.Forget(noon.Add(8 * time.Hour))
+	if got, _ := s.Admit("r", source(9), false); got != Duplicate {
+		t.Error("an id was forgotten within the window")
+	}
+	s.Forget(noon.Add(10 * time.Hour))
+	if got, _ := s.Admit("r", source(9), false); got != New || len(s.failed) != 0 {
+		t.Error("an id is remembered after the window")
+	}
+}
+
+func TestUnreadableRecordsAreRefusedAndIgnored(t *testing.T) {
+	for name, c := range map[string]struct{ key, value string }{
+		"empty":                 {"r", ""},
+		"not JSON":              {"r", "{"},
+		"another object":        {"r", `{"a":1}`},
+		"unknown step":          {"r", `{"step":"charged"}`},
+		"claim without an end":  {"r", `{"step":"claimed","claim":1,"owner":"a"}`},
+		"parking without a due": {"r", `{"step":"parked","claim":1}`},
+		"no key":                {"", `{"step":"claimed","claim":1,"owner":"a","until":"2026-01-01T00:00:00Z"}`},
+		"wrong type":            {"r", `{"step":"claimed","claim":"1"}`},
+		"checkpoint of nothing": {"", `{"step":"checkpoint"}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := NewShard(time.Hour)
+			if err := s.Apply([]byte(c.key), []byte(c.value), noon); !errors.Is(err, ErrUnreadable) {
+				t.Errorf("error %v", err)
+			}
+			if open, answered := s.Len(); open+answered != 0 {
+				t.Error("an unreadable record left a trace")
+			}
+		})
+	}
+}
+
+func FuzzDecode(f *testing.F) {
+	for _, r := range []Record{claim(1, "a", noon), answer(1, event.Approved), parking(2, noon), {Step: Checkpoint, Published: &noon}} {
+		f.Add(r.Encode())
+	}
+	f.Fuzz(func(t *testing.T, value []byte) {
+		r, err := Decode(value)
+		if err != nil {
+			if !errors.Is(err, ErrUnreadable) {
+				t.Fatalf("error %v", err)
+			}
+			return
+		}
+		again, err := Decode(r.Encode())
+		if err != nil {
+			t.Fatalf("%s: %v", r.Encode(), err)
+		}
+		if diff := cmp.Diff(r, again); diff != "" {
+			t.Fatal(diff)
+		}
+		if stepOf(r.Encode()) != r.Step {
+			t.Fatalf("step %q is not found in %s", r.Step, r.Encode())
+		}
+	})
+}
+
+func TestMemoryOfAnAnsweredID(t *testing.T) {
+	heap := func() uint64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	const ids = 200_000
+	before := heap()
+	s := newSeen(24 * time.Hour)
+	for i := range ids {
+		s.add(IDOf(fmt.Sprint(i)), noon.Add(time.Duration(i)*100*time.Millisecond))
+	}
+	each := (heap() - before) / ids
+	runtime.KeepAlive(s)
+	t.Logf("an answered id costs %d bytes", each)
+	if each > 48 {
+		t.Errorf("an answered id costs %d bytes", each)
+	}
+}
+
+func BenchmarkSeen(b *testing.B) {
+	for b.Loop() {
+		s := newSeen(24 * time.Hour)
+		for i := range 1_000_000 {
+			var id ID
+			id[0], id[1], id[2], id[3] = byte(i), byte(i>>8), byte(i>>16), byte(i>>24)
+			s.add(id, noon)
+		}
+	}
+	b.ReportAllocs()
+}

@@ -1,0 +1,199 @@
+package ledger
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"reauth/internal/event"
+)
+
+// Step says how far a request got.
+type Step string
+
+// The steps of a request, and the checkpoint of a shard.
+const (
+	// Claimed: a call is about to be made.
+	Claimed Step = "claimed"
+	// Answered: the verdict is there; its result is to be published.
+	Answered Step = "answered"
+	// Parked: the request waits for a time or an event.
+	Parked Step = "parked"
+	// Checkpoint is about the shard, not a request: the results of everything
+	// that was answered up to a time, and before this record, are published.
+	Checkpoint Step = "checkpoint"
+)
+
+// Record is one record of the ledger. Which fields are set depends on Step.
+type Record struct {
+	// Step comes first on the wire: a restore tells records apart by it
+	// without reading the rest.
+	Step Step `json:"step"`
+	// Claim numbers a request's claims from 1. An answer or a parking names
+	// the claim that it ends, so that one that comes late is known as such.
+	Claim int `json:"claim,omitempty"`
+	// Source is the position of the request's record.
+	Source Source `json:"source,omitzero"`
+
+	// Claimed: Owner is the process that claims. Until covers the call, the
+	// answer and the publication: once it has lost the shard, the owner begins
+	// none of them past it.
+	Owner string     `json:"owner,omitempty"`
+	Until *time.Time `json:"until,omitempty"`
+	// Called is when the call is made at the earliest, by our clock: since when
+	// to look for it should its outcome be unknown.
+	Called *time.Time `json:"called,omitempty"`
+	// Supersede: the claim reopens a request that was answered.
+	Supersede bool `json:"supersede,omitempty"`
+
+	// Attempts and Calls are how many were made before this record.
+	Attempts int `json:"attempts,omitempty"`
+	Calls    int `json:"calls,omitempty"`
+
+	// Answered.
+	Answer *Answer `json:"answer,omitempty"`
+
+	// Parked: Due is when to go on, Why the reason, a constant word.
+	Due *time.Time `json:"due,omitempty"`
+	Why string     `json:"why,omitempty"`
+	// Unknown is set when the last call's outcome is unknown: Called then
+	// says since when to look for it.
+	Unknown bool `json:"unknown,omitempty"`
+	// Original is the request's record: once parked, its source is done and
+	// may be gone.
+	Original *Original `json:"original,omitempty"`
+
+	// Checkpoint: Published is the time up to which.
+	Published *time.Time `json:"published,omitempty"`
+}
+
+// Source is the position of a request's record. Its partition is the shard's.
+type Source struct {
+	Topic  string `json:"topic"`
+	Offset int64  `json:"offset"`
+}
+
+// Answer is what is needed besides the request to make its result anew, the
+// same in every field.
+type Answer struct {
+	Outcome     event.Outcome      `json:"outcome"`
+	Reasons     []event.Reason     `json:"reasons,omitempty"`
+	Codes       []string           `json:"codes,omitempty"`
+	Scores      map[string]float64 `json:"scores,omitempty"`
+	Reference   string             `json:"reference,omitempty"`
+	Liveness    event.Liveness     `json:"liveness,omitempty"`
+	SHA256      string             `json:"sha256,omitempty"`
+	Bytes       int64              `json:"bytes,omitempty"`
+	TimingsMS   event.Timings      `json:"timings_ms"`
+	CompletedAt time.Time          `json:"completed_at"`
+	Attempts    int                `json:"attempts,omitempty"`
+	Calls       int                `json:"calls,omitempty"`
+	// Dead is set for a failed request: why its original is also in the
+	// dead-letter topic.
+	Dead *Dead `json:"dead,omitempty"`
+}
+
+// Dead is what a dead letter says beside the original.
+type Dead struct {
+	Class   string       `json:"class"`
+	Stage   event.Stage  `json:"stage"`
+	Reason  event.Reason `json:"reason"`
+	Message string       `json:"message"`
+}
+
+// Original is a record as it came. Its value is a request that was accepted, so
+// it is UTF-8 and survives as a JSON string.
+type Original struct {
+	Key     []byte         `json:"key,omitempty"`
+	Value   string         `json:"value"`
+	Headers []event.Header `json:"headers,omitempty"`
+	Time    time.Time      `json:"time"`
+}
+
+// maxRecordBytes bounds what is decoded: a parked request whose record was at
+// Kafka's default limit of 1 MiB fits, in base64.
+const maxRecordBytes = 4 << 20
+
+// ErrUnreadable is what every error of Decode wraps.
+var ErrUnreadable = errors.New("unreadable ledger record")
+
+// Encode returns the record's value.
+func (r Record) Encode() []byte {
+	value, err := json.Marshal(r)
+	if err != nil {
+		panic("ledger: " + err.Error()) // no field can fail
+	}
+	return value
+}
+
+// Decode reads a record's value. Its error wraps ErrUnreadable and quotes
+// nothing of the value.
+func Decode(value []byte) (Record, error) {
+	if len(value) > maxRecordBytes {
+		return Record{}, fmt.Errorf("%w: %d bytes", ErrUnreadable, len(value))
+	}
+	var r Record
+	if err := json.Unmarshal(value, &r); err != nil {
+		return Record{}, fmt.Errorf("%w: not a JSON object of the right fields", ErrUnreadable)
+	}
+	return r, r.check()
+}
+
+// check says what a record of its step lacks.
+func (r *Record) check() error {
+	var lacks string
+	switch r.Step {
+	case Claimed:
+		if r.Claim < 1 || r.Owner == "" || r.Until == nil {
+			lacks = "claim, owner and until"
+		}
+	case Answered:
+		if r.Claim < 0 || r.Answer == nil || r.Answer.Outcome == "" {
+			lacks = "an answer"
+		}
+	case Parked:
+		if r.Due == nil || r.Original == nil {
+			lacks = "due and original"
+		}
+	case Checkpoint:
+		if r.Published == nil {
+			lacks = "published"
+		}
+	default:
+		return fmt.Errorf("%w: unknown step", ErrUnreadable)
+	}
+	if lacks != "" {
+		return fmt.Errorf("%w: a record of this step needs %s", ErrUnreadable, lacks)
+	}
+	return nil
+}
+
+// ReferenceOf returns the vendor's reference in an answered record's value, ""
+// if it is another record or has none.
+func ReferenceOf(value []byte) string {
+	if stepOf(value) != Answered {
+		return ""
+	}
+	r, err := Decode(value)
+	if err != nil {
+		return ""
+	}
+	return r.Answer.Reference
+}
+
+// stepOf tells a record's step from its first bytes, "" if it is not written
+// the way Encode does.
+func stepOf(value []byte) Step {
+	const head = `{"step":"`
+	if len(value) < len(head) || string(value[:len(head)]) != head {
+		return ""
+	}
+	for _, s := range []Step{Answered, Claimed, Parked, Checkpoint} {
+		rest := value[len(head):]
+		if len(rest) > len(s) && string(rest[:len(s)]) == string(s) && rest[len(s)] == '"' {
+			return s
+		}
+	}
+	return ""
+}

@@ -1,0 +1,340 @@
+package ledger
+
+import (
+	"bytes"
+	"fmt"
+	"time"
+
+	"reauth/internal/event"
+)
+
+// Entry is what the ledger knows of one request that is not closed: not
+// answered, or answered without a word that its result is published.
+type Entry struct {
+	ID ID
+	// Step is empty for a request that is being worked on and has not
+	// reached the ledger yet.
+	Step   Step
+	Claim  int
+	Source Source
+	// Owner and Until are those of the last claim, also when an answer ended
+	// it: its owner may still be publishing.
+	Owner string
+	Until time.Time
+	// Called is since when a call of unknown outcome may have been made, zero
+	// if none was.
+	Called          time.Time
+	Attempts, Calls int
+	Due             time.Time
+	Why             string
+
+	at       time.Time // of the answer, or of the last parked record
+	answered []byte    // the answered record's value
+	key      string    // the request id, once parked
+	parked   []byte    // the last parked record's value
+}
+
+// Answer returns the answer; the entry must be answered.
+func (e *Entry) Answer() (Answer, error) {
+	r, err := Decode(e.answered)
+	if err != nil {
+		return Answer{}, err
+	}
+	return *r.Answer, nil
+}
+
+// Original returns the request's record if the request was parked, nil if not:
+// then its source is not done, and will be read again.
+func (e *Entry) Original() (*Original, error) {
+	if e.parked == nil {
+		return nil, nil
+	}
+	r, err := Decode(e.parked)
+	if err != nil {
+		return nil, err
+	}
+	return r.Original, nil
+}
+
+// WasParked tells whether the request lives in the ledger and not at its source.
+func (e *Entry) WasParked() bool { return e.parked != nil }
+
+// Parking returns the request id and the value of the last parked record.
+func (e *Entry) Parking() (requestID string, value []byte) { return e.key, e.parked }
+
+// AnsweredAt returns when the answer was written, by its writer's clock.
+func (e *Entry) AnsweredAt() time.Time { return e.at }
+
+// Shard is the ledger of one shard: a pure state machine over its records. Each
+// method is one step; it is not safe for concurrent use.
+type Shard struct {
+	seen   seen
+	failed map[ID]struct{} // the seen ones whose answer may be superseded
+	open   map[ID]*Entry
+	// unconfirmed are the answered entries of open in the order of the log.
+	unconfirmed []*Entry
+	// answering are answers that are being written, with their times, and
+	// published those of which the result is out while they still stand in
+	// unconfirmed.
+	answering map[ID]time.Time
+}
+
+// NewShard returns an empty ledger that remembers answered ids for window.
+func NewShard(window time.Duration) *Shard {
+	return &Shard{
+		seen: newSeen(window), failed: map[ID]struct{}{},
+		open: map[ID]*Entry{}, answering: map[ID]time.Time{},
+	}
+}
+
+// Apply takes in a record as it stands in the log: key, value and the time that
+// its writer gave it. Its error wraps ErrUnreadable; the record is then ignored.
+func (s *Shard) Apply(key, value []byte, at time.Time) error {
+	if len(key) == 0 && stepOf(value) != Checkpoint {
+		return fmt.Errorf("%w: no key", ErrUnreadable)
+	}
+	if stepOf(value) == Answered {
+		// By far the most records of a restore, and of nearly all of them
+		// nothing but the id will ever be asked for.
+		s.answered(IDOf(string(key)), value, at)
+		return nil
+	}
+	r, err := Decode(value)
+	if err != nil {
+		return err
+	}
+	s.step(string(key), r, value, at)
+	return nil
+}
+
+// Note takes in a record that we wrote ourselves, once it is in the log.
+func (s *Shard) Note(requestID string, r Record, value []byte, at time.Time) {
+	s.step(requestID, r, value, at)
+}
+
+func (s *Shard) step(requestID string, r Record, value []byte, at time.Time) {
+	switch r.Step {
+	case Claimed:
+		s.claimed(IDOf(requestID), r)
+	case Answered:
+		s.answered(IDOf(requestID), value, at)
+	case Parked:
+		s.parked(requestID, r, value, at)
+	case Checkpoint:
+		s.confirm(*r.Published)
+	}
+}
+
+// claimed: the first claim of a number wins; a lower number is from somebody
+// who has not seen what we have.
+func (s *Shard) claimed(id ID, r Record) {
+	e := s.open[id]
+	if e == nil {
+		if s.seen.has(id) && !r.Supersede {
+			return
+		}
+		e = &Entry{ID: id}
+		s.open[id] = e
+	}
+	if r.Claim <= e.Claim || e.Step == Answered {
+		return
+	}
+	e.Claim, e.Owner, e.Until, e.Source = r.Claim, r.Owner, *r.Until, r.Source
+	e.Attempts, e.Calls = r.Attempts, r.Calls
+	e.Step = Claimed
+	if r.Called != nil && e.Called.IsZero() {
+		e.Called = *r.Called
+	}
+}
+
+// answered: the first answer wins, and ends whatever went before; also
+// one that comes late, since it was paid for.
+func (s *Shard) answered(id ID, value []byte, at time.Time) {
+	delete(s.answering, id)
+	e := s.open[id]
+	switch {
+	case e == nil && s.seen.has(id):
+		return
+	case e == nil:
+		e = &Entry{ID: id}
+		s.open[id] = e
+	case e.Step == Answered:
+		return
+	}
+	e.Step, e.answered, e.at = Answered, value, at
+	s.unconfirmed = append(s.unconfirmed, e)
+}
+
+// parked: a parking ends the claim that it names, or an earlier parking.
+func (s *Shard) parked(requestID string, r Record, value []byte, at time.Time) {
+	id := IDOf(requestID)
+	e := s.open[id]
+	switch {
+	case e == nil && s.seen.has(id):
+		return
+	case e == nil:
+		e = &Entry{ID: id}
+		s.open[id] = e
+	case e.Step == Answered || r.Claim < e.Claim:
+		return
+	}
+	e.Step, e.Claim, e.Source = Parked, r.Claim, r.Source
+	e.Attempts, e.Calls = r.Attempts, r.Calls
+	e.Due, e.Why, e.key, e.parked, e.at = *r.Due, r.Why, requestID, value, at
+	e.Called = time.Time{}
+	if r.Unknown && r.Called != nil {
+		e.Called = *r.Called
+	}
+}
+
+// confirm closes what was answered up to the time.
+func (s *Shard) confirm(published time.Time) {
+	kept := s.unconfirmed[:0]
+	for _, e := range s.unconfirmed {
+		switch {
+		case s.open[e.ID] != e: // closed already
+		case e.at.After(published):
+			kept = append(kept, e)
+		default:
+			s.close(e)
+		}
+	}
+	clear(s.unconfirmed[len(kept):])
+	s.unconfirmed = kept
+}
+
+// failedMark stands in every answer with the outcome failed. No code or message
+// of a vendor can hold it: quotes in them are escaped.
+var failedMark = []byte(`"outcome":"` + string(event.Failed) + `"`)
+
+// close forgets all of an answered entry but its id.
+func (s *Shard) close(e *Entry) {
+	s.seen.add(e.ID, e.at)
+	if bytes.Contains(e.answered, failedMark) {
+		s.failed[e.ID] = struct{}{}
+	} else {
+		delete(s.failed, e.ID)
+	}
+	delete(s.open, e.ID)
+}
+
+// Admission is what the ledger says to a request's record.
+type Admission uint8
+
+// The admissions.
+const (
+	// New: go on; the entry is the request's.
+	New Admission = iota + 1
+	// Duplicate: the request is answered, or somebody is looking after it.
+	// The record is done.
+	Duplicate
+	// Unsettled: the record is of a request that was claimed, or answered and
+	// perhaps not published, by an owner before us. Settle it once its Until
+	// has passed.
+	Unsettled
+)
+
+// Admit asks about a record from the request topics. redrive lets an answer
+// that was failed be superseded.
+func (s *Shard) Admit(requestID string, source Source, redrive bool) (Admission, *Entry) {
+	id := IDOf(requestID)
+	e := s.open[id]
+	switch {
+	case e != nil && e.Source == source && !e.WasParked() && e.Step != "":
+		return Unsettled, e
+	case e != nil:
+		return Duplicate, e
+	case s.seen.has(id):
+		if _, failed := s.failed[id]; !failed || !redrive {
+			return Duplicate, nil
+		}
+	}
+	e = &Entry{ID: id, Source: source}
+	s.open[id] = e
+	return New, e
+}
+
+// Withdraw forgets a request that was admitted and of which nothing is in the
+// log.
+func (s *Shard) Withdraw(e *Entry) {
+	if s.open[e.ID] == e && e.Step == "" {
+		delete(s.open, e.ID)
+	}
+}
+
+// Superseding tells whether a claim for the entry reopens an answered request.
+func (s *Shard) Superseding(e *Entry) bool { return s.seen.has(e.ID) }
+
+// Answering says that an answer is about to be written with the time given, so
+// that no checkpoint passes it by.
+func (s *Shard) Answering(e *Entry, at time.Time) { s.answering[e.ID] = at }
+
+// Published closes an entry: its result is held by all in-sync replicas.
+func (s *Shard) Published(e *Entry) {
+	if s.open[e.ID] == e && e.Step == Answered {
+		s.close(e)
+	}
+}
+
+// Checkpoint returns up to when everything that was answered is published.
+func (s *Shard) Checkpoint(now time.Time) time.Time {
+	s.confirm(time.Time{}) // drops what is closed
+	published := now
+	for _, e := range s.unconfirmed {
+		if !e.at.After(published) {
+			published = e.at.Add(-1)
+		}
+	}
+	for _, at := range s.answering {
+		if !at.After(published) {
+			published = at.Add(-1)
+		}
+	}
+	return published
+}
+
+// Restored closes what the committed offsets show to be done, and returns the
+// entries that live in the ledger, which nobody else will bring up: parked ones,
+// and those that were parked once and are claimed, or answered and perhaps not
+// published. committed holds the next offset by request topic.
+func (s *Shard) Restored(committed map[string]int64) (ours []*Entry) {
+	for id, e := range s.open {
+		next, known := committed[e.Source.Topic]
+		switch {
+		case e.WasParked():
+			ours = append(ours, e)
+		case known && e.Source.Offset < next && e.Step == Answered:
+			s.close(e)
+		case known && e.Source.Offset < next:
+			// Its record is done, so its result is out, and the answer was
+			// before what we have read.
+			delete(s.open, id)
+		}
+	}
+	return ours
+}
+
+// Stale returns the parked requests whose record was written before the time:
+// written again as it is, a restore goes on meeting it.
+func (s *Shard) Stale(before time.Time) (stale []*Entry) {
+	for _, e := range s.open {
+		if e.Step == Parked && e.at.Before(before) {
+			stale = append(stale, e)
+		}
+	}
+	return stale
+}
+
+// Forget drops ids that were answered before the window that ends now.
+func (s *Shard) Forget(now time.Time) {
+	s.seen.forget(now)
+	for id := range s.failed {
+		if !s.seen.has(id) {
+			delete(s.failed, id)
+		}
+	}
+}
+
+// Len returns how many requests are open, and how many answered ids are
+// remembered.
+func (s *Shard) Len() (open, answered int) { return len(s.open), s.seen.len() }
