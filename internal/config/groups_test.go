@@ -1,14 +1,12 @@
-package config_test
+package config
 
 import (
 	"errors"
 	"testing"
-
-	"reauth/internal/config"
 )
 
 func TestFaultsOfGroupsThatAreNotNeededAreLeftOut(t *testing.T) {
-	src := config.Source{
+	src := Source{
 		Environ: []string{
 			"REAUTH_VENDORS__ARGOS__API_KEY_FILE=/does/not/exist",
 			"REAUTH_LEDGER__WINDOW=often",
@@ -17,7 +15,7 @@ func TestFaultsOfGroupsThatAreNotNeededAreLeftOut(t *testing.T) {
 		},
 		Groups: []string{"kafka"},
 	}
-	c, err := config.Load(src)
+	c, err := Load(src)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -27,8 +25,8 @@ func TestFaultsOfGroupsThatAreNotNeededAreLeftOut(t *testing.T) {
 	for _, variable := range []string{"REAUTH_KAFKA__PARTITIONS=many", "REAUTH_NONSENSE=1", "REAUTH_DEFAULT_VENDOR=acme"} {
 		faulty := src
 		faulty.Environ = append([]string{variable}, src.Environ[:3]...)
-		_, err := config.Load(faulty)
-		var faults *config.Faults
+		_, err := Load(faulty)
+		var faults *Faults
 		if !errors.As(err, &faults) || len(faults.List) != 1 {
 			t.Errorf("%s: %v, want this fault and no other", variable, err)
 		}

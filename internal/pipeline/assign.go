@@ -32,14 +32,12 @@ func (p *Pipeline) Assign(a stream.Assignment) {
 }
 
 func (p *Pipeline) startLocked(id int, next map[string]int64) {
-	s := newShard(p.take, id, p.cfg.MaxOpen, next)
+	s := newShard(p.take, id, p.cfg.MaxOpen, p.cfg.Window, next)
 	p.shards[id] = s
 	if s.ctx.Err() != nil {
 		return // stopping: the drain waits for what runs, and nothing is begun
 	}
-	for topic, n := range next {
-		p.wg.Go(func() { p.fetch(s, topic, n) })
-	}
+	p.wg.Go(func() { p.own(s, next) })
 }
 
 // openLocked returns how many requests are open on the shards.

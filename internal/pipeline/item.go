@@ -1,9 +1,12 @@
 package pipeline
 
 import (
+	"errors"
+	"strconv"
 	"time"
 
 	"reauth/internal/event"
+	"reauth/internal/ledger"
 )
 
 // item is a request on its way. One goroutine at a time works on it: the one
@@ -16,6 +19,21 @@ type item struct {
 	fetched  time.Time
 	due      time.Time // while parked
 
+	// entry is the request in the shard's ledger; the shard's lock guards it.
+	entry *ledger.Entry
+	// tracked: the request's record is not done yet. A parked request's is:
+	// it lives in the ledger.
+	tracked bool
+	// unsettled: an owner before us claimed or answered the request.
+	unsettled bool
+	// unknownSince is when a call was made of which nobody knows what became,
+	// zero if there is none.
+	unknownSince time.Time
+	// claim is the number of our last claim, 0 if there is none, and until is
+	// its end.
+	claim int
+	until time.Time
+
 	attempts int // tries, those that ended before a call included
 	calls    int // vendor calls made
 	spent    spent
@@ -23,7 +41,8 @@ type item struct {
 	bytes    int64
 }
 
-// spent is the time a request took in each step, over all its attempts.
+// spent is the time a request took in each step, over the attempts since it was
+// fetched or woken.
 type spent struct {
 	queued, selfie, permit, vendor time.Duration
 	started                        bool
@@ -51,4 +70,48 @@ func (it *item) weight() int64 {
 		n += len(h.Key) + len(h.Value)
 	}
 	return int64(2*n) + 512
+}
+
+// redrives is how often the record was sent back from the dead letters.
+func redrives(rec event.Record) int {
+	text, ok := rec.Header(event.HeaderRedrive)
+	if !ok {
+		return 0
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		return 1
+	}
+	return n
+}
+
+// revision numbers the results of a request: one that was sent back after it
+// had failed has another result, which must not look like the same again.
+func (it *item) revision() int { return 1 + redrives(it.record) }
+
+// source is the position of the request's record as the ledger knows it.
+func (it *item) source() ledger.Source {
+	return ledger.Source{Topic: it.record.Topic, Offset: it.record.Offset}
+}
+
+// unpack fills in what a parked item leaves in the ledger while it waits.
+func (it *item) unpack(rules event.Rules, priorityTopic string) error {
+	s := it.shard
+	s.mu.Lock()
+	original, err := it.entry.Original()
+	source := it.entry.Source
+	s.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	if original == nil {
+		return errors.New("a parked request without its original")
+	}
+	it.record = event.Record{
+		Topic: source.Topic, Partition: s.id, Offset: source.Offset,
+		Key: original.Key, Value: []byte(original.Value), Headers: original.Headers, Time: original.Time,
+	}
+	it.priority = source.Topic == priorityTopic
+	it.request, err = event.Decode(it.record, rules)
+	return err
 }

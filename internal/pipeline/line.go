@@ -3,6 +3,8 @@ package pipeline
 import (
 	"math"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"reauth/internal/vendors"
 )
@@ -16,6 +18,8 @@ type line struct {
 	// bounds how many selfies wait for permits, the second keeps calls from
 	// being made faster than their results can be published.
 	preparing, begun chan struct{}
+	lead             lead
+	budget           *budget
 }
 
 // prepareAhead is for how long a lane's permits, in seconds, selfies are
@@ -29,7 +33,7 @@ const (
 	maxPreparing = 256
 )
 
-func newLine(lane *vendors.Lane) *line {
+func newLine(lane *vendors.Lane, retryShare float64) *line {
 	preparing := maxPreparing
 	if perSecond := lane.PerSecond(); perSecond > 0 {
 		preparing = int(min(maxPreparing, max(minPreparing, math.Ceil(perSecond*prepareAhead))))
@@ -39,6 +43,7 @@ func newLine(lane *vendors.Lane) *line {
 		queue:     newQueue(),
 		preparing: make(chan struct{}, preparing),
 		begun:     make(chan struct{}, preparing+lane.MaxInFlight()),
+		budget:    newBudget(retryShare),
 	}
 }
 
@@ -67,4 +72,23 @@ func acquire(done <-chan struct{}, tokens chan<- struct{}) bool {
 	case <-done:
 		return false
 	}
+}
+
+// lead is how long before its slot a permit must be had for the claim to be in
+// the ledger by then: what claims took lately, with a margin.
+type lead struct{ nanos atomic.Int64 }
+
+// minLead and maxLead bound the lead; the first is also where it starts.
+const (
+	minLead = 15 * time.Millisecond
+	maxLead = time.Second
+)
+
+func (l *lead) get() time.Duration { return max(minLead, time.Duration(l.nanos.Load())) }
+
+// observe follows a slow claim at once and a quick one slowly. That another one
+// may be lost between reading and writing does no harm.
+func (l *lead) observe(took time.Duration) {
+	want := min(maxLead, took+took/2)
+	l.nanos.Store(int64(max(want, l.get()-l.get()/64)))
 }

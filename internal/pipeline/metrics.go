@@ -21,8 +21,15 @@ type metrics struct {
 	afterMove   prometheus.Counter
 	stuck       prometheus.Counter
 	lost        prometheus.Counter
-	duration    *prometheus.HistogramVec
-	storePaused prometheus.Gauge
+	duplicates  prometheus.Counter
+	abandoned   prometheus.Counter
+	republished prometheus.Counter
+	unreadable  *prometheus.CounterVec
+	unknown     *prometheus.CounterVec
+
+	possibleDouble prometheus.Counter
+	duration       *prometheus.HistogramVec
+	storePaused    prometheus.Gauge
 }
 
 // requestSeconds reach from an idle system to a backlog of a day.
@@ -43,11 +50,23 @@ func newMetrics(reg prometheus.Registerer, p *Pipeline) *metrics {
 		kept: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "reauth_requests_kept_total", Help: "Attempts that ended without a word about the request: lane or store paused, permit lost."}),
 		afterMove: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "reauth_results_after_move_total", Help: "Results published for a shard that had moved meanwhile; the new owner may have called the vendor again."}),
+			Name: "reauth_finished_after_move_total", Help: "Requests finished for a shard that had moved meanwhile; the new owner finds them in the ledger."}),
 		stuck: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "reauth_stuck_total", Help: "Times that a partition could not be read or written for a reason that needs a person."}),
 		lost: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "reauth_offsets_lost_total", Help: "Offsets that the topic's retention deleted before they were read."}),
+		duplicates: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "reauth_duplicates_total", Help: "Records skipped because their request is answered or being looked after."}),
+		abandoned: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "reauth_abandoned_total", Help: "Requests left to a shard's new owner because the claim had ended."}),
+		republished: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "reauth_republished_total", Help: "Results published for an owner before us that had answered and not published."}),
+		unreadable: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "reauth_unreadable_records_total", Help: "Records on topics of our own that could not be read and were ignored."}, []string{"topic"}),
+		unknown: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "reauth_unknown_outcomes_total", Help: "Calls of unknown outcome, by what became of them: found at the vendor, not found there and repeated, repeated without asking, held."}, []string{"resolution"}),
+		possibleDouble: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "reauth_possible_double_charges_total", Help: "Calls of unknown outcome that were repeated without asking the vendor."}),
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "reauth_request_duration_seconds", Buckets: requestSeconds, NativeHistogramBucketFactor: 1.1,
 			Help: "Time from fetching a request to its published result."}, []string{"vendor"}),
@@ -57,7 +76,7 @@ func newMetrics(reg prometheus.Registerer, p *Pipeline) *metrics {
 	m.bear(p)
 	if reg != nil {
 		reg.MustRegister(m.requests, m.results, m.reasons, m.deadLetters, m.retries, m.kept, m.afterMove,
-			m.stuck, m.lost, m.duration, m.storePaused, shardCollector{p})
+			m.stuck, m.lost, m.duplicates, m.abandoned, m.republished, m.unreadable, m.unknown, m.possibleDouble, m.duration, m.storePaused, shardCollector{p})
 	}
 	return m
 }
@@ -66,6 +85,10 @@ func newMetrics(reg prometheus.Registerer, p *Pipeline) *metrics {
 // increase is seen as one.
 func (m *metrics) bear(p *Pipeline) {
 	m.requests.WithLabelValues(p.cfg.Topics.Requests)
+	m.unreadable.WithLabelValues(p.cfg.Topics.Ledger)
+	for _, resolution := range []string{resolvedFound, resolvedNotFound, resolvedRepeat, resolvedHold} {
+		m.unknown.WithLabelValues(resolution)
+	}
 	for vendor := range p.parts.Lanes {
 		for _, outcome := range event.Outcomes() {
 			m.results.WithLabelValues(string(vendor), string(outcome))

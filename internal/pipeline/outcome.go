@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"reauth/internal/event"
+	"reauth/internal/ledger"
 	"reauth/internal/storage"
 	"reauth/internal/vendors"
 )
@@ -15,14 +16,20 @@ import (
 type action uint8
 
 const (
-	// publish: the request has its result.
+	// publish: the request has its verdict; answer it and publish the result.
 	publish action = iota + 1
-	// retry: once more, after a back-off.
+	// republish: an owner before us answered; publish the result.
+	republish
+	// retry: once more, after a back-off; parked in the ledger meanwhile.
 	retry
+	// later: look again, after a while; nothing was learnt about it.
+	later
 	// keep: once more, when it is its turn; nothing was learnt about it.
 	keep
 	// giveUp: publish failed, and the original as a dead letter.
 	giveUp
+	// closed: its record is done, whoever looks after the request.
+	closed
 	// drop: somebody else has it, or will have.
 	drop
 )
@@ -31,7 +38,9 @@ const (
 type decision struct {
 	action  action
 	verdict vendors.Verdict // for publish
-	after   time.Duration   // for retry
+	answer  ledger.Answer   // for republish
+	after   time.Duration   // for retry and later
+	unknown bool            // for retry: nobody knows what became of the call
 	reason  event.Reason    // for giveUp
 	stage   event.Stage     // for giveUp
 	cause   error
@@ -50,6 +59,9 @@ func (p *Pipeline) decide(it *item, stage event.Stage, err error) decision {
 	switch {
 	case it.shard.ctx.Err() != nil && !unknownOutcome(err):
 		return decision{action: drop, cause: context.Cause(it.shard.ctx)}
+	case errors.Is(err, errAnswered):
+		it.unsettled = true
+		return decision{action: later, after: p.cfg.ClaimMargin / 4, cause: err}
 	case errors.Is(err, errExpired):
 		return conclude(event.Expired, event.NotAfterPassed)
 	case errors.Is(err, errLeaseEnded), errors.Is(err, vendors.ErrMissed):
@@ -86,6 +98,10 @@ func (p *Pipeline) decideVendor(it *item, err *vendors.Error) decision {
 		// The lane waits for both; the request is not to blame.
 		return decision{action: keep, cause: err}
 	}
+	if err.Unknown {
+		// Another attempt begins with finding out, so this is not the last.
+		return decision{action: retry, unknown: true, after: p.cfg.Retry.backoff(it.attempts), cause: err}
+	}
 	return p.retryOrGiveUp(it, event.StageVendor, err)
 }
 
@@ -114,6 +130,8 @@ type RetryConfig struct {
 	MaxAttempts int
 	// Initial and Max bound the back-off, which doubles in between.
 	Initial, Max time.Duration
+	// Budget is the share of calls that may be second and later attempts.
+	Budget float64
 }
 
 // backoff returns the wait after the nth attempt: exponential with full

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"reauth/internal/event"
+	"reauth/internal/ledger"
 	"reauth/internal/storage"
 	"reauth/internal/stream"
 	"reauth/internal/vendors"
@@ -29,6 +31,17 @@ type Config struct {
 	MaxBacklog int64
 	// Grace is how long calls at the vendor may go on after a stop.
 	Grace time.Duration
+	// Owner names this process in claims.
+	Owner string
+	// Window is how long an answered request id is remembered.
+	Window time.Duration
+	// ClaimMargin is how much longer a claim lasts than its call: see claim.go.
+	ClaimMargin time.Duration
+	// LongestCall is the longest timeout of all lanes.
+	LongestCall time.Duration
+	// HoldUnknown gives up on requests whose call may have been made, where
+	// the vendor cannot be asked, instead of repeating the call.
+	HoldUnknown bool
 	// StuckRetry is the wait before a shard whose topic cannot be read is
 	// tried again.
 	StuckRetry time.Duration
@@ -36,7 +49,7 @@ type Config struct {
 
 // Topics are the names of the topics; Priority may be empty.
 type Topics struct {
-	Requests, Priority, Results, Dead string
+	Requests, Priority, Results, Ledger, Dead string
 }
 
 // Parts are what a pipeline is put together from.
@@ -49,6 +62,7 @@ type Parts struct {
 	// OpenReader opens a partition at an offset, or at its start for
 	// stream.FirstOffset.
 	OpenReader func(topic string, partition int, next int64) (Reader, error)
+	Offsets    offsets
 	Registerer prometheus.Registerer // nil: no metrics
 	Logger     *slog.Logger
 }
@@ -65,6 +79,14 @@ type Selfie interface {
 // once all in-sync replicas have them all.
 type writer interface {
 	Write(ctx context.Context, recs ...event.Record) error
+}
+
+// offsets looks up positions in a partition.
+type offsets interface {
+	// OffsetAt returns the first position with a time of t or later, or the end.
+	OffsetAt(ctx context.Context, topic string, partition int, t time.Time) (int64, error)
+	// End returns the position after the last record.
+	End(ctx context.Context, topic string, partition int) (int64, error)
 }
 
 // Reader reads one partition.
@@ -89,6 +111,11 @@ type Pipeline struct {
 	store   *storeValve
 	lease   lease
 	backlog *semaphore.Weighted
+	// restoring holds a token for each shard that is being restored: a few at
+	// a time, so that the first is at work soon.
+	restoring chan struct{}
+	// references are those of recent answers.
+	references *recent
 
 	// take ends when no more work is taken, with the reason as its cause;
 	// stop ends it. work ends when the work itself must end.
@@ -104,6 +131,12 @@ type Pipeline struct {
 	assigned bool
 }
 
+const (
+	restoreAtOnce = 2
+	// referencesKept is several minutes' worth at the highest rates in use.
+	referencesKept = 1 << 16
+)
+
 // New returns a pipeline without shards. It does nothing before Run.
 func New(cfg Config, parts Parts) *Pipeline {
 	p := &Pipeline{
@@ -114,11 +147,14 @@ func New(cfg Config, parts Parts) *Pipeline {
 		parking: newParking(),
 		backlog: semaphore.NewWeighted(cfg.MaxBacklog),
 		shards:  map[int]*shard{},
+
+		restoring:  make(chan struct{}, restoreAtOnce),
+		references: newRecent(referencesKept),
 	}
 	p.take, p.stop = context.WithCancelCause(context.Background())
 	p.work, p.cutOff = context.WithCancelCause(context.Background())
 	for vendor, lane := range parts.Lanes {
-		p.lines[vendor] = newLine(lane)
+		p.lines[vendor] = newLine(lane, cfg.Retry.Budget)
 	}
 	p.metrics = newMetrics(parts.Registerer, p)
 	p.store = newStoreValve(p.log, p.metrics)
@@ -177,7 +213,7 @@ func (p *Pipeline) drain() bool {
 
 // admit takes a fetched record in: decodes it and queues it, or refuses it.
 func (p *Pipeline) admit(s *shard, rec event.Record, end int64) {
-	it := &item{shard: s, record: rec, fetched: time.Now(), priority: rec.Topic == p.cfg.Topics.Priority}
+	it := &item{shard: s, record: rec, fetched: time.Now(), priority: rec.Topic == p.cfg.Topics.Priority, tracked: true}
 	// A record larger than the whole backlog waits for all of it.
 	if p.backlog.Acquire(s.ctx, min(it.weight(), p.cfg.MaxBacklog)) != nil {
 		<-s.room
@@ -195,13 +231,48 @@ func (p *Pipeline) admit(s *shard, rec event.Record, end int64) {
 		p.wg.Go(func() { p.refuse(it, invalid) })
 		return
 	}
-	p.lines[it.request.Vendor].queue.push(it)
+	s.mu.Lock()
+	admission, entry := s.ledger.Admit(it.request.RequestID, it.source(), redrives(rec) > 0)
+	if admission == ledger.Unsettled {
+		it.due = p.settleAt(s, entry)
+	}
+	s.mu.Unlock()
+	it.entry = entry
+	switch admission {
+	case ledger.Duplicate:
+		p.metrics.duplicates.Inc()
+		p.log.Debug("duplicate skipped", "request_id", it.request.RequestID, "partition", s.id, "offset", rec.Offset)
+		p.done(it)
+		return
+	case ledger.Unsettled:
+		it.unsettled = true
+		p.parking.park(it, it.due)
+	default:
+		p.lines[it.request.Vendor].queue.push(it)
+	}
 	p.sweepIfMoved(s)
 }
 
 // unpark queues a parked request that is due.
 func (p *Pipeline) unpark(it *item) {
-	p.lines[it.request.Vendor].queue.push(it)
+	if !it.tracked && it.record.Value == nil {
+		if err := it.unpack(p.cfg.Rules, p.cfg.Topics.Priority); err != nil {
+			// It was accepted once, so the settings have changed since.
+			p.metrics.stuck.Inc()
+			p.log.Error("parked request cannot be taken up with the present settings; trying again later",
+				"partition", it.shard.id, "error", err, "after", p.cfg.StuckRetry)
+			p.parking.park(it, time.Now().Add(p.cfg.StuckRetry))
+			p.sweepIfMoved(it.shard)
+			return
+		}
+	}
+	l := p.lines[it.request.Vendor]
+	if !it.unsettled && !it.tracked && !l.budget.spend() {
+		p.parking.park(it, time.Now().Add(time.Second+rand.N(2*time.Second))) //nolint:gosec // no secret
+		p.sweepIfMoved(it.shard)
+		return
+	}
+	l.queue.push(it)
 	p.sweepIfMoved(it.shard)
 }
 
@@ -231,8 +302,8 @@ func (p *Pipeline) note(it *item, d decision) {
 	log := p.log.With("request_id", it.request.RequestID, "vendor", it.request.Vendor,
 		"partition", it.record.Partition, "offset", it.record.Offset, "attempt", it.attempts)
 	switch d.action {
-	case keep:
-		it.attempts-- // nothing was learnt about the request
+	case keep, later:
+		it.attempts = max(0, it.attempts-1) // nothing was learnt about the request
 		p.metrics.kept.Inc()
 		log.Debug("request kept", "error", d.cause)
 	case retry:

@@ -45,7 +45,7 @@ func TestRequestEndsInItsResult(t *testing.T) {
 		if rec := w.topics.written("results")[0]; rec.Partition != 1 {
 			t.Errorf("the result is on shard %d, its request on 1", rec.Partition)
 		}
-		if err := w.stop(); err != nil {
+		if err := w.shut(); err != nil {
 			t.Error(err)
 		}
 	})
@@ -66,7 +66,7 @@ func TestOffsetCountsOnlyWhenTheResultIsAcknowledged(t *testing.T) {
 		if n := w.next(0); n != 1 {
 			t.Errorf("next is %d after the acknowledgement, want 1", n)
 		}
-		w.stop()
+		w.shut()
 	})
 }
 
@@ -96,7 +96,7 @@ func TestSlowRequestHoldsBackTheCommitAndNothingElse(t *testing.T) {
 		if n := w.next(0); n != 21 {
 			t.Errorf("next is %d with all done, want 21", n)
 		}
-		w.stop()
+		w.shut()
 	})
 }
 
@@ -111,7 +111,7 @@ func TestOneSubjectIsCalledOneAtATime(t *testing.T) {
 		if len(w.results()) != 12 || w.vendor.most != 1 {
 			t.Errorf("%d results, %d calls at once for one subject", len(w.results()), w.vendor.most)
 		}
-		w.stop()
+		w.shut()
 	})
 }
 
@@ -130,7 +130,7 @@ func TestTransientFailureIsRepeatedWithBackOff(t *testing.T) {
 		if len(got) != 1 || got[0].Outcome != event.Approved || got[0].Calls != 3 || got[0].Attempts != 3 {
 			t.Errorf("results %+v", got)
 		}
-		w.stop()
+		w.shut()
 	})
 }
 
@@ -163,7 +163,7 @@ func TestGivenUpRequestIsAFailedResultAndADeadLetter(t *testing.T) {
 		if n := w.next(2); n != 1 {
 			t.Errorf("next is %d", n)
 		}
-		w.stop()
+		w.shut()
 	})
 }
 
@@ -179,7 +179,7 @@ func TestRefusalByTheVendorIsNotRepeated(t *testing.T) {
 			!cmp.Equal(got[0].VendorCodes, []string{"invalid_data_format"}) {
 			t.Errorf("results %+v", got)
 		}
-		w.stop()
+		w.shut()
 	})
 }
 
@@ -207,7 +207,7 @@ func TestBadRecordsBecomeDeadLettersUntouched(t *testing.T) {
 		if len(seen) != len(bad) || w.next(0) != int64(len(bad)) {
 			t.Errorf("records %v, next %d", seen, w.next(0))
 		}
-		w.stop()
+		w.shut()
 	})
 }
 
@@ -219,7 +219,7 @@ func TestExpiredRequestCostsNoCall(t *testing.T) {
 		if got := w.results(); len(got) != 1 || got[0].Outcome != event.Expired || len(w.vendor.called()) != 0 {
 			t.Errorf("results %+v, %d calls", got, len(w.vendor.called()))
 		}
-		w.stop()
+		w.shut()
 	})
 }
 
@@ -239,7 +239,7 @@ func TestRequestThatExpiresWhileWaitingCostsNoCall(t *testing.T) {
 		if len(w.results()) != 3 || expired == 0 || expired+len(w.vendor.called()) != 3 {
 			t.Errorf("%d expired, %d calls", expired, len(w.vendor.called()))
 		}
-		w.stop()
+		w.shut()
 	})
 }
 
@@ -253,7 +253,7 @@ func TestUnusableSelfieCostsNoCall(t *testing.T) {
 		if len(got) != 1 || got[0].Outcome != event.Unusable || got[0].Calls != 0 || !cmp.Equal(got[0].Reasons, []event.Reason{event.SelfieNotFound}) {
 			t.Errorf("results %+v", got)
 		}
-		w.stop()
+		w.shut()
 	})
 }
 
@@ -294,7 +294,7 @@ func TestStoreFaultKeepsEveryRequest(t *testing.T) {
 				if n := len(w.results()); n != 50 {
 					t.Errorf("%d results after the store's return, want 50", n)
 				}
-				w.stop()
+				w.shut()
 			})
 		})
 	}
@@ -325,7 +325,7 @@ func TestForbiddenSelfieAmongGoodOnesIsGivenUpAlone(t *testing.T) {
 		if len(w.results()) != 50 || failed != 1 || w.StoreFault() != nil {
 			t.Errorf("%d results, %d failed, store fault %v", len(w.results()), failed, w.StoreFault())
 		}
-		w.stop()
+		w.shut()
 	})
 }
 
@@ -354,7 +354,7 @@ func TestLaneFaultKeepsEveryRequestAndResumes(t *testing.T) {
 		if n := len(w.results()); n != 60 {
 			t.Errorf("%d results after the key was mended, want 60", n)
 		}
-		w.stop()
+		w.shut()
 	})
 }
 
@@ -388,7 +388,7 @@ func TestLostShardIsNotCommittedAndNotCalledFor(t *testing.T) {
 		if w.backlog.TryAcquire(w.cfg.MaxBacklog) == false {
 			t.Error("requests of the lost shard still count in the backlog")
 		}
-		w.stop()
+		w.shut()
 	})
 }
 
@@ -416,7 +416,7 @@ func TestKeptShardWorksOnThroughARebalance(t *testing.T) {
 		if n := w.next(0); n != 60 {
 			t.Errorf("next is %d", n)
 		}
-		w.stop()
+		w.shut()
 	})
 }
 
@@ -443,7 +443,7 @@ func TestNoCallIsMadeOnceTheShardsMayHaveAnotherOwner(t *testing.T) {
 		if n := len(w.results()); n != 100 {
 			t.Errorf("%d results after the next generation began", n)
 		}
-		w.stop()
+		w.shut()
 	})
 }
 
@@ -480,7 +480,7 @@ func TestStopIsBoundedByTheGraceTime(t *testing.T) {
 		w.send(0, "r-1", "sub-1")
 		settle(time.Second)
 		start := time.Now()
-		if err := w.stop(); !errors.Is(err, errCutOff) {
+		if err := w.shut(); !errors.Is(err, errCutOff) {
 			t.Errorf("Run ended with %v", err)
 		}
 		if took := time.Since(start); took > 11*time.Second {
@@ -502,7 +502,7 @@ func TestFetchingPausesAtTheBound(t *testing.T) {
 		if n := w.shards[0].trackers["requests"].span(); n != 7 {
 			t.Errorf("%d requests open, want the bound of 7", n)
 		}
-		w.stop()
+		w.shut()
 	})
 }
 
@@ -532,7 +532,7 @@ func TestRecordTooLargeForItsTopicIsNotLost(t *testing.T) {
 		if len(w.topics.written("dead")) != 1 || w.next(0) != 2 {
 			t.Errorf("%d dead letters, next %d after the topic was mended", len(w.topics.written("dead")), w.next(0))
 		}
-		w.stop()
+		w.shut()
 	})
 }
 
@@ -561,7 +561,7 @@ func TestMetricsLint(t *testing.T) {
 		if faults, err := testutil.GatherAndLint(reg); err != nil || len(faults) > 0 {
 			t.Errorf("%v %v", faults, err)
 		}
-		w.stop()
+		w.shut()
 	})
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"reauth/internal/event"
+	"reauth/internal/ledger"
 	"reauth/internal/storage"
 	"reauth/internal/vendors"
 )
@@ -13,28 +14,36 @@ import (
 var (
 	errExpired    = errors.New("not_after has passed")
 	errLeaseEnded = errors.New("the shard may have a new owner")
+	errAnswered   = errors.New("the owner before us has answered the request")
+	errLateClaim  = errors.New("the claim does not cover the call any more")
 )
 
 // process makes one attempt at a request and does what follows from it. ready
-// is called when the request no longer needs a place among those that are
-// being prepared for a call.
+// is called when the request no longer needs a place among those that are being
+// prepared for a call.
 func (p *Pipeline) process(it *item, line *line, ready func()) {
 	d := p.attempt(it, line, ready)
 	line.queue.release(it)
 	p.note(it, d)
 	switch d.action {
 	case publish:
-		p.finish(it, p.result(it, d.verdict))
+		p.answer(it, p.answerOf(it, d))
 	case giveUp:
-		p.bury(it, d)
+		p.answer(it, p.failureOf(it, d))
+	case republish:
+		p.finish(it, d.answer)
 	case retry:
+		p.park(it, d)
+	case later:
 		p.parking.park(it, time.Now().Add(d.after))
 	case keep:
 		line.queue.push(it)
+	case closed:
+		p.done(it)
 	case drop:
 		p.forget(it)
 	}
-	if d.action == retry || d.action == keep {
+	if d.action == later || d.action == keep {
 		p.sweepIfMoved(it.shard)
 	}
 }
@@ -42,19 +51,33 @@ func (p *Pipeline) process(it *item, line *line, ready func()) {
 // attempt takes a request from its selfie to its verdict.
 func (p *Pipeline) attempt(it *item, line *line, ready func()) decision {
 	defer ready()
-	it.attempts++
 	now := time.Now()
 	if !it.spent.started {
 		it.spent.started = true
 		it.spent.queued = max(0, now.Sub(it.record.Time))
+	}
+	if it.unsettled {
+		if d, settled := p.settle(it); settled {
+			return d
+		}
+	}
+	it.attempts++
+	if it.attempts == 1 {
+		line.budget.earn()
+	}
+	if !it.unknownSince.IsZero() {
+		if d, known := p.inquire(it, line.lane, ready); known {
+			return d
+		}
 	}
 	if it.expired(now) {
 		return p.decide(it, event.StageValidate, errExpired)
 	}
 	call := callOf(it)
 	if line.lane.Adapter().Capabilities().NeedsSelfie {
+		start := time.Now()
 		selfie, err := p.fetchSelfie(it)
-		it.spent.selfie += time.Since(now)
+		it.spent.selfie += time.Since(start)
 		if err != nil {
 			return p.decide(it, event.StageSelfie, err)
 		}
@@ -62,32 +85,36 @@ func (p *Pipeline) attempt(it *item, line *line, ready func()) decision {
 		it.sha256, it.bytes = selfie.SHA256(), selfie.Size()
 		call.Selfie = selfie
 	}
-	verdict, err := p.call(it, line.lane, call, ready)
+	verdict, err := p.call(it, line, call, ready)
 	if err != nil {
 		return p.decide(it, event.StageVendor, err)
 	}
 	return decision{action: publish, verdict: verdict}
 }
 
-// call gets a permit and makes the call with it. A permit whose slot is missed
-// is no attempt: the next one is reserved at once.
-func (p *Pipeline) call(it *item, lane *vendors.Lane, call vendors.Call, ready func()) (vendors.Verdict, error) {
+// call gets a permit, claims the call while the permit's slot approaches, and
+// makes it. A permit whose slot is missed is no attempt: the next one is
+// reserved at once.
+func (p *Pipeline) call(it *item, line *line, call vendors.Call, ready func()) (vendors.Verdict, error) {
 	for {
-		start := time.Now()
-		if err := p.lease.wait(it.shard.ctx); err != nil {
-			return vendors.Verdict{}, err
-		}
-		permit, err := lane.Reserve(it.shard.ctx, 0)
-		it.spent.permit += time.Since(start)
+		permit, err := p.permit(it, line, ready)
 		if err != nil {
 			return vendors.Verdict{}, err
 		}
-		ready()
-		start = time.Now()
+		timeout := line.lane.Timeout()
+		if !p.claimed(it, permit.At, timeout) {
+			start := time.Now()
+			if !p.claim(it, permit.At, timeout) {
+				permit.Release()
+				return vendors.Verdict{}, errStopping
+			}
+			line.lead.observe(time.Since(start))
+		}
+		start := time.Now()
 		// The call goes on when the shard moves or the process stops: it is
 		// paid for. Only the grace time's end cuts it off.
-		verdict, err := lane.Call(p.work, permit, call, func() error { return p.mayCall(it) })
-		if errors.Is(err, vendors.ErrMissed) {
+		verdict, err := line.lane.Call(p.work, permit, call, func() error { return p.mayCall(it, timeout) })
+		if errors.Is(err, vendors.ErrMissed) || errors.Is(err, errLateClaim) {
 			continue
 		}
 		it.spent.vendor += time.Since(start)
@@ -95,18 +122,44 @@ func (p *Pipeline) call(it *item, lane *vendors.Lane, call vendors.Call, ready f
 	}
 }
 
+// permit reserves a permit for as soon as a claim can be written.
+func (p *Pipeline) permit(it *item, line *line, ready func()) (*vendors.Permit, error) {
+	start := time.Now()
+	defer func() { it.spent.permit += time.Since(start) }()
+	if err := p.lease.wait(it.shard.ctx); err != nil {
+		return nil, err
+	}
+	permit, err := line.lane.Reserve(it.shard.ctx, line.lead.get())
+	if err == nil {
+		ready()
+	}
+	return permit, err
+}
+
 // mayCall is asked right before the request leaves for the vendor.
-func (p *Pipeline) mayCall(it *item) error {
+func (p *Pipeline) mayCall(it *item, timeout time.Duration) error {
+	now := time.Now()
 	switch {
 	case it.shard.ctx.Err() != nil:
 		return context.Cause(it.shard.ctx)
 	case !p.lease.held():
 		return errLeaseEnded
-	case it.expired(time.Now()):
+	case it.expired(now):
 		return errExpired
+	case !p.claimed(it, now, timeout):
+		return errLateClaim
+	case it.step() == ledger.Answered:
+		return errAnswered
 	}
 	it.calls++
 	return nil
+}
+
+// step returns how far the ledger says that the request got.
+func (it *item) step() ledger.Step {
+	it.shard.mu.Lock()
+	defer it.shard.mu.Unlock()
+	return it.entry.Step
 }
 
 func callOf(it *item) vendors.Call {

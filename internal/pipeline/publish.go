@@ -6,21 +6,18 @@ import (
 	"time"
 
 	"reauth/internal/event"
+	"reauth/internal/ledger"
 	"reauth/internal/stream"
 	"reauth/internal/vendors"
 )
 
-// result makes the event that ends a request.
-func (p *Pipeline) result(it *item, v vendors.Verdict) event.Result {
+// answerOf makes a request's answer from its verdict.
+func (p *Pipeline) answerOf(it *item, d decision) ledger.Answer {
 	now := time.Now()
-	r := it.request
-	return event.Result{
-		RequestID: r.RequestID, CampaignID: r.CampaignID, Vendor: r.Vendor,
-		SubmissionID: r.SubmissionID, ApplicantID: r.ApplicantID, UserID: r.UserID,
-		Outcome: v.Outcome, Reasons: v.Reasons, VendorCodes: v.Codes, Scores: v.Scores,
-		VendorReference: v.Reference, Liveness: v.Liveness,
-		Calls: it.calls, Attempts: it.attempts,
-		SelfieSHA256: it.sha256, SelfieBytes: it.bytes,
+	v := d.verdict
+	return ledger.Answer{
+		Outcome: v.Outcome, Reasons: v.Reasons, Codes: v.Codes, Scores: v.Scores,
+		Reference: v.Reference, Liveness: v.Liveness, SHA256: it.sha256, Bytes: it.bytes,
 		TimingsMS: event.Timings{
 			Queued: it.spent.queued.Milliseconds(),
 			Selfie: it.spent.selfie.Milliseconds(),
@@ -28,16 +25,50 @@ func (p *Pipeline) result(it *item, v vendors.Verdict) event.Result {
 			Vendor: it.spent.vendor.Milliseconds(),
 			Total:  max(0, now.Sub(it.record.Time)).Milliseconds(),
 		},
-		Revision:    1,
-		Final:       true,
-		Source:      event.Source{Topic: it.record.Topic, Partition: it.record.Partition, Offset: it.record.Offset},
 		CompletedAt: now.UTC(),
+		Attempts:    it.attempts, Calls: it.calls,
 	}
 }
 
-// finish publishes a request's result, with what goes before it, and counts the
-// request as done once all in-sync replicas have it.
-func (p *Pipeline) finish(it *item, r event.Result, before ...event.Record) {
+// failureOf makes the answer of a request that we give up on.
+func (p *Pipeline) failureOf(it *item, d decision) ledger.Answer {
+	d.verdict = vendors.Verdict{
+		Outcome: event.Failed, Reasons: []event.Reason{d.reason}, Codes: vendorCodes(d.cause), Liveness: event.LivenessNone,
+	}
+	a := p.answerOf(it, d)
+	a.Dead = &ledger.Dead{Class: classOf(d.cause), Stage: d.stage, Reason: d.reason, Message: d.cause.Error()}
+	return a
+}
+
+// answer writes a request's answer to the ledger and publishes its result. If
+// the shard has moved and the claim has ended, it does neither: the new owner
+// finds out by itself.
+func (p *Pipeline) answer(it *item, a ledger.Answer) {
+	if !p.mayRecord(it) {
+		p.abandon(it)
+		return
+	}
+	s, at := it.shard, stamp()
+	s.mu.Lock()
+	s.ledger.Answering(it.entry, at)
+	s.mu.Unlock()
+	r := ledger.Record{Step: ledger.Answered, Claim: it.claim, Answer: &a}
+	if !p.record(it, r, at) {
+		return
+	}
+	p.references.add(a.Reference)
+	p.finish(it, a)
+}
+
+// finish publishes an answered request's result, with its original as a dead
+// letter if it failed, and closes the request once all in-sync replicas have
+// them.
+func (p *Pipeline) finish(it *item, a ledger.Answer) {
+	if !p.mayRecord(it) {
+		p.abandon(it)
+		return
+	}
+	r := p.result(it, a)
 	rec, err := r.Record(p.cfg.Topics.Results, p.cfg.Source)
 	if err != nil {
 		// A result is made of checked parts: this is a bug, and going on
@@ -45,27 +76,96 @@ func (p *Pipeline) finish(it *item, r event.Result, before ...event.Record) {
 		p.fail(err)
 		return
 	}
-	if !p.write(append(before, rec)...) {
+	if a.Dead != nil && !p.write(p.deadLetter(it, a)) || !p.write(rec) {
 		return
 	}
+	s := it.shard
+	s.mu.Lock()
+	s.ledger.Published(it.entry)
+	s.answered = it.entry.AnsweredAt()
+	s.mu.Unlock()
 	p.metrics.published(r, time.Since(it.fetched))
 	p.done(it)
 }
 
-// bury publishes a request that we give up on: its original as a dead letter,
-// and its result.
-func (p *Pipeline) bury(it *item, d decision) {
+// result makes the event that ends a request: the same, to the byte, whenever
+// and by whomever it is made from the same request and answer.
+func (p *Pipeline) result(it *item, a ledger.Answer) event.Result {
 	r := it.request
-	now := time.Now()
-	dead := event.DeadLetter{
-		Class: classOf(d.cause), Stage: d.stage, Reason: d.reason, Message: d.cause.Error(),
-		Group: p.cfg.Group, DeliveryCount: it.attempts, FirstSeen: it.fetched, FailedAt: now,
+	return event.Result{
+		RequestID: r.RequestID, CampaignID: r.CampaignID, Vendor: r.Vendor,
+		SubmissionID: r.SubmissionID, ApplicantID: r.ApplicantID, UserID: r.UserID,
+		Outcome: a.Outcome, Reasons: a.Reasons, VendorCodes: a.Codes, Scores: a.Scores,
+		VendorReference: a.Reference, Liveness: a.Liveness,
+		Calls: a.Calls, Attempts: a.Attempts,
+		SelfieSHA256: a.SHA256, SelfieBytes: a.Bytes,
+		TimingsMS: a.TimingsMS, CompletedAt: a.CompletedAt,
+		Revision: it.revision(), Final: true,
+		Source: event.Source{Topic: it.record.Topic, Partition: it.record.Partition, Offset: it.record.Offset},
+	}
+}
+
+// deadLetter makes the dead letter of a request that failed.
+func (p *Pipeline) deadLetter(it *item, a ledger.Answer) event.Record {
+	r := it.request
+	p.metrics.dead(a.Dead.Stage, a.Dead.Reason)
+	return event.DeadLetter{
+		Class: a.Dead.Class, Stage: a.Dead.Stage, Reason: a.Dead.Reason, Message: a.Dead.Message,
+		Group: p.cfg.Group, DeliveryCount: a.Attempts, FirstSeen: it.record.Time, FailedAt: a.CompletedAt,
 		RequestID: r.RequestID, Vendor: r.Vendor, CampaignID: r.CampaignID,
 	}.Record(p.cfg.Topics.Dead, it.record)
-	p.metrics.dead(d.stage, d.reason)
-	p.finish(it, p.result(it, vendors.Verdict{
-		Outcome: event.Failed, Reasons: []event.Reason{d.reason}, Codes: vendorCodes(d.cause), Liveness: event.LivenessNone,
-	}), dead)
+}
+
+// park writes that the request waits, and lets its record be done: from then on
+// the request lives in the ledger.
+func (p *Pipeline) park(it *item, d decision) {
+	if !p.mayRecord(it) {
+		p.abandon(it)
+		return
+	}
+	now := time.Now()
+	due := now.Add(d.after)
+	r := ledger.Record{
+		Step: ledger.Parked, Claim: max(it.claim, it.claimNumber()), Source: it.source(), Why: "retry",
+		Attempts: it.attempts, Calls: it.calls,
+		Original: &ledger.Original{
+			Key: it.record.Key, Value: string(it.record.Value), Headers: it.record.Headers, Time: it.record.Time,
+		},
+	}
+	if d.unknown {
+		// Until the call would have timed out the vendor may still be at it.
+		called := it.until.Add(-p.cfg.ClaimMargin - p.lines[it.request.Vendor].lane.Timeout())
+		if !it.unknownSince.IsZero() {
+			called = it.unknownSince
+		}
+		if ended := it.until.Add(-p.cfg.ClaimMargin); due.Before(ended) {
+			due = ended.Add(d.after)
+		}
+		r.Why, r.Unknown, r.Called = "unknown_outcome", true, &called
+	}
+	r.Due = &due
+	if !p.record(it, r, stamp()) {
+		return
+	}
+	s, e := it.shard, it.entry
+	p.done(it)
+	if !s.hasMoved() {
+		p.lookAfter(s, e)
+	}
+}
+
+// claimNumber returns the number of the last claim that the ledger knows.
+func (it *item) claimNumber() int {
+	it.shard.mu.Lock()
+	defer it.shard.mu.Unlock()
+	return it.entry.Claim
+}
+
+// abandon leaves a request to its shard's new owner.
+func (p *Pipeline) abandon(it *item) {
+	p.metrics.abandoned.Inc()
+	p.log.Warn("request left to the shard's new owner", "request_id", it.request.RequestID, "partition", it.shard.id, "offset", it.record.Offset)
+	p.forget(it)
 }
 
 // refuse publishes a record that is no request as a dead letter.
@@ -127,9 +227,9 @@ func vendorCodes(err error) []string {
 
 // done closes an item: its record counts, and its room is free.
 func (p *Pipeline) done(it *item) {
-	if !it.shard.finish(it.record) {
+	if it.tracked && !it.shard.finish(it.record) {
 		p.metrics.afterMove.Inc()
-		p.log.Info("result published for a shard that has moved; its new owner may call again",
+		p.log.Info("request finished for a shard that has moved; its new owner finds it in the ledger",
 			"request_id", it.request.RequestID, "partition", it.shard.id, "offset", it.record.Offset)
 	}
 	p.forget(it)
@@ -137,8 +237,10 @@ func (p *Pipeline) done(it *item) {
 
 // forget gives an item's room back without counting its record as done.
 func (p *Pipeline) forget(it *item) {
-	<-it.shard.room
-	p.backlog.Release(min(it.weight(), p.cfg.MaxBacklog))
+	if it.tracked {
+		<-it.shard.room
+		p.backlog.Release(min(it.weight(), p.cfg.MaxBacklog))
+	}
 }
 
 // fail stops the process with an error: state is in doubt, and reading again

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 
 	"reauth/internal/event"
+	"reauth/internal/ledger"
 	"reauth/internal/stream"
 )
 
@@ -33,13 +35,26 @@ type shard struct {
 	moved    bool
 	trackers map[string]*tracker // by topic
 	reached  map[string]reach    // by topic
+	ledger   *ledger.Shard
+	// answered is when a published answer was last written, marked up to when
+	// the last checkpoint reaches.
+	answered, marked time.Time
+
+	// since is when the shard became ours.
+	since time.Time
+	// out are the results that are in the results topic.
+	out resultIndex
 }
 
 // reach is how far a shard has come in a topic.
 type reach struct{ read, end int64 }
 
-func newShard(ctx context.Context, id, maxOpen int, next map[string]int64) *shard {
-	s := &shard{id: id, room: make(chan struct{}, maxOpen), trackers: map[string]*tracker{}, reached: map[string]reach{}}
+func newShard(ctx context.Context, id, maxOpen int, window time.Duration, next map[string]int64) *shard {
+	s := &shard{
+		id: id, room: make(chan struct{}, maxOpen),
+		trackers: map[string]*tracker{}, reached: map[string]reach{},
+		ledger: ledger.NewShard(window), since: time.Now(),
+	}
 	s.ctx, s.cancel = context.WithCancelCause(ctx)
 	for topic, n := range next {
 		s.trackers[topic] = newTracker(n)
@@ -59,14 +74,12 @@ func (s *shard) track(rec event.Record, end int64) bool {
 	return s.trackers[rec.Topic].add(rec.Offset)
 }
 
-// finish marks a record as done. On a shard that has moved it does nothing:
-// the new owner has it again.
-func (s *shard) finish(rec event.Record) (counted bool) {
+// finish marks a record as done. That counts unless the shard has moved: then
+// nothing of it is committed any more.
+func (s *shard) finish(rec event.Record) (counts bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.moved {
-		s.trackers[rec.Topic].finish(rec.Offset)
-	}
+	s.trackers[rec.Topic].finish(rec.Offset)
 	return !s.moved
 }
 
@@ -77,6 +90,13 @@ func (s *shard) leave() {
 	s.moved = true
 	s.mu.Unlock()
 	s.cancel(errMoved)
+}
+
+// hasMoved tells whether the shard has left.
+func (s *shard) hasMoved() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.moved
 }
 
 // next adds what may be committed to offsets.

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -36,12 +38,29 @@ type world struct {
 // setup starts a pipeline that owns shards 0 to 2 of 3. change may be nil.
 func setup(t *testing.T, change func(*Config, *vendors.LaneConfig)) *world {
 	t.Helper()
-	w := &world{t: t, vendor: &fakeVendor{}, topics: newFakeTopics(), ended: make(chan error, 1)}
+	w := join(t, newFakeTopics(), &fakeVendor{}, change)
+	w.assign([]int{0, 1, 2}, nil, nil)
+	return w
+}
+
+// join starts a pipeline that owns no shard, on topics and a vendor that others
+// may share.
+func join(t *testing.T, topics *fakeTopics, vendor vendors.Adapter, change func(*Config, *vendors.LaneConfig)) *world {
+	t.Helper()
+	w := &world{t: t, topics: topics, ended: make(chan error, 1)}
+	switch v := vendor.(type) {
+	case *fakeVendor:
+		w.vendor = v
+	case findingVendor:
+		w.vendor = v.fakeVendor
+	}
+	replicas++
 	cfg := Config{
-		Topics: Topics{Requests: "requests", Priority: "priority", Results: "results", Dead: "dead"},
+		Topics: Topics{Requests: "requests", Priority: "priority", Results: "results", Ledger: "ledger", Dead: "dead"},
 		Group:  "faceauth", Source: "/reauth/faceauth",
-		Rules:   event.Rules{DefaultVendor: event.Argos, Vendors: []event.Vendor{event.Argos}, Buckets: []string{"selfies"}},
-		Retry:   RetryConfig{MaxAttempts: 3, Initial: time.Second, Max: time.Minute},
+		Rules: event.Rules{DefaultVendor: event.Argos, Vendors: []event.Vendor{event.Argos}, Buckets: []string{"selfies"}},
+		Retry: RetryConfig{MaxAttempts: 3, Initial: time.Second, Max: time.Minute, Budget: 1},
+		Owner: fmt.Sprint("replica-", replicas), Window: 24 * time.Hour, ClaimMargin: 8 * time.Second, LongestCall: 30 * time.Second,
 		MaxOpen: 100, MaxBacklog: 1 << 20, Grace: 30 * time.Second, StuckRetry: 10 * time.Second,
 	}
 	lane := vendors.LaneConfig{
@@ -53,17 +72,32 @@ func setup(t *testing.T, change func(*Config, *vendors.LaneConfig)) *world {
 		change(&cfg, &lane)
 	}
 	w.Pipeline = New(cfg, Parts{
-		Lanes:       map[event.Vendor]*vendors.Lane{event.Argos: vendors.NewLane(w.vendor, lane)},
+		Lanes:       map[event.Vendor]*vendors.Lane{event.Argos: vendors.NewLane(vendor, lane)},
 		FetchSelfie: w.fetchSelfie,
 		Writer:      w.topics,
 		OpenReader:  w.topics.open,
+		Offsets:     w.topics,
 		Logger:      slog.New(slog.DiscardHandler),
 	})
 	ctx, halt := context.WithCancel(context.Background())
 	w.halt = halt
 	go func() { w.ended <- w.Run(ctx) }()
-	w.assign([]int{0, 1, 2}, nil, nil)
 	return w
+}
+
+// replicas numbers the pipelines of this process.
+var replicas int
+
+// kill ends the pipeline at once: nothing that it was about to do is done.
+func (w *world) kill() {
+	w.topics.mute(w.work)
+	w.stopAt(errors.New("killed"))
+	<-w.ended
+}
+
+func (w *world) stopAt(cause error) {
+	w.cutOff(cause)
+	w.Pipeline.stop(cause)
 }
 
 // assign starts a generation; a lost shard that comes back is in gained, too.
@@ -76,8 +110,8 @@ func (w *world) assign(gained, kept, lost []int) {
 		Gained: gained, Kept: kept, Lost: lost, Next: next})
 }
 
-// stop ends the pipeline and returns what Run returned.
-func (w *world) stop() error {
+// shut ends the pipeline in good order and returns what Run returned.
+func (w *world) shut() error {
 	w.halt()
 	return <-w.ended
 }
@@ -148,7 +182,9 @@ type fakeVendor struct {
 	calls  []string // submission ids, as called
 	times  []time.Time
 	busy   map[string]int
-	most   int // calls at once for one subject
+	most   int                          // calls at once for one subject
+	kept   map[string][]vendors.Verdict // what it charged, by subject
+	asked  int
 }
 
 func (v *fakeVendor) Name() event.Vendor { return event.Argos }
@@ -180,6 +216,14 @@ func (v *fakeVendor) Authenticate(ctx context.Context, c vendors.Call) (vendors.
 	nth, delay, answer := len(v.calls), v.delay, v.answer
 	v.mu.Unlock()
 	defer v.set(func() { v.busy[c.SubmissionID]-- })
+	reference := fmt.Sprint("auth-", c.SubmissionID)
+	v.set(func() {
+		if v.kept == nil {
+			v.kept = map[string][]vendors.Verdict{}
+		}
+		v.kept[c.SubmissionID] = append(v.kept[c.SubmissionID], vendors.Verdict{
+			Outcome: event.Approved, Reference: reference, Liveness: event.LivenessNone, At: time.Now()})
+	})
 	select {
 	case <-time.After(delay):
 	case <-ctx.Done():
@@ -188,7 +232,22 @@ func (v *fakeVendor) Authenticate(ctx context.Context, c vendors.Call) (vendors.
 	if answer != nil {
 		return answer(c, nth)
 	}
-	return vendors.Verdict{Outcome: event.Approved, Reference: "auth-" + c.SubmissionID, Liveness: event.LivenessNone}, nil
+	return vendors.Verdict{Outcome: event.Approved, Reference: reference, Liveness: event.LivenessNone}, nil
+}
+
+// findingVendor is a vendor that can be asked what it did.
+type findingVendor struct{ *fakeVendor }
+
+func (v findingVendor) Find(_ context.Context, c vendors.Call, since time.Time) (found []vendors.Verdict, _ error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.asked++
+	for _, done := range v.kept[c.SubmissionID] {
+		if !done.At.Before(since) {
+			found = append(found, done)
+		}
+	}
+	return found, nil
 }
 
 func (v *fakeVendor) called() []string {
@@ -207,6 +266,26 @@ type fakeTopics struct {
 	write   func(recs []event.Record) error // before each write
 	opened  map[string]int
 	commits map[string]int64
+	muted   []context.Context
+}
+
+// mute makes writes under a context fail, as those of a dead process.
+func (f *fakeTopics) mute(ctx context.Context) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.muted = append(f.muted, ctx)
+}
+
+// commit notes what a pipeline would commit, as its member does.
+func (w *world) commit() {
+	next := w.Next()
+	w.topics.mu.Lock()
+	defer w.topics.mu.Unlock()
+	for topic, partitions := range next {
+		for partition, n := range partitions {
+			w.topics.commits[logName(topic, partition)] = n
+		}
+	}
 }
 
 func newFakeTopics() *fakeTopics {
@@ -221,11 +300,17 @@ func (f *fakeTopics) committed(topic string, partition int) int64 {
 	return f.commits[logName(topic, partition)]
 }
 
+// append adds a record with the present as its time.
 func (f *fakeTopics) append(rec event.Record) {
+	rec.Time = time.Now()
+	f.add(rec)
+}
+
+func (f *fakeTopics) add(rec event.Record) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	name := logName(rec.Topic, rec.Partition)
-	rec.Offset, rec.Time = int64(len(f.logs[name])), time.Now()
+	rec.Offset, rec.Time = int64(len(f.logs[name])), rec.Time.Truncate(time.Millisecond)
 	f.logs[name] = append(f.logs[name], rec)
 	if c := f.more[name]; c != nil {
 		close(c)
@@ -242,13 +327,40 @@ func (f *fakeTopics) Write(ctx context.Context, recs ...event.Record) error {
 			return err
 		}
 	}
-	if ctx.Err() != nil {
-		return ctx.Err()
+	f.mu.Lock()
+	muted := slices.Contains(f.muted, ctx)
+	f.mu.Unlock()
+	if ctx.Err() != nil || muted {
+		return context.Canceled
+	}
+	for _, rec := range recs {
+		if rec.Time.IsZero() {
+			rec.Time = time.Now()
+		}
+		f.add(rec)
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.out = append(f.out, recs...)
 	return nil
+}
+
+func (f *fakeTopics) OffsetAt(_ context.Context, topic string, partition int, t time.Time) (int64, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	log := f.logs[logName(topic, partition)]
+	for _, rec := range log {
+		if !rec.Time.Before(t.Truncate(time.Millisecond)) {
+			return rec.Offset, nil
+		}
+	}
+	return int64(len(log)), nil
+}
+
+func (f *fakeTopics) End(_ context.Context, topic string, partition int) (int64, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return int64(len(f.logs[logName(topic, partition)])), nil
 }
 
 func (f *fakeTopics) written(topic string) (recs []event.Record) {

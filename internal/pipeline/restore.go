@@ -1,0 +1,235 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"reauth/internal/event"
+	"reauth/internal/ledger"
+	"reauth/internal/stream"
+)
+
+// own brings a gained shard to work: it rebuilds the shard's ledger, looks
+// after what lives there, and begins to fetch. Shards start as they are ready.
+func (p *Pipeline) own(s *shard, next map[string]int64) {
+	tail := p.restore(s)
+	if tail == nil {
+		return
+	}
+	s.mu.Lock()
+	ours := s.ledger.Restored(next)
+	open, answered := s.ledger.Len()
+	s.mu.Unlock()
+	for _, e := range ours {
+		p.lookAfter(s, e)
+	}
+	p.log.Info("shard works", "partition", s.id, "restored_in", time.Since(s.since), "open", open, "answered", answered, "parked", len(ours))
+	for topic, n := range next {
+		p.wg.Go(func() { p.fetch(s, topic, n) })
+	}
+	p.wg.Go(func() { p.mark(s) })
+	p.readOn(s, tail)
+}
+
+// restore reads the ledger's window back and returns the reader at its end, nil
+// if the shard moved or the process stops.
+func (p *Pipeline) restore(s *shard) Reader {
+	if !acquire(s.ctx.Done(), p.restoring) {
+		return nil
+	}
+	defer func() { <-p.restoring }()
+	for {
+		tail, err := p.readBack(s)
+		if err == nil {
+			return tail
+		}
+		if s.ctx.Err() != nil {
+			return nil
+		}
+		p.metrics.stuck.Inc()
+		p.log.Error("restoring the ledger; trying again later", "partition", s.id, "error", err, "after", p.cfg.StuckRetry)
+		if !sleep(s.ctx, p.cfg.StuckRetry) {
+			return nil
+		}
+	}
+}
+
+func (p *Pipeline) readBack(s *shard) (Reader, error) {
+	start, err := p.parts.Offsets.OffsetAt(s.ctx, p.cfg.Topics.Ledger, s.id, time.Now().Add(-p.cfg.Window))
+	if err != nil {
+		return nil, err
+	}
+	end, err := p.parts.Offsets.End(s.ctx, p.cfg.Topics.Ledger, s.id)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	s.ledger = ledger.NewShard(p.cfg.Window) // a second try begins anew
+	s.mu.Unlock()
+	return p.readUpTo(s.ctx, p.cfg.Topics.Ledger, s.id, start, end, func(rec event.Record) { p.apply(s, rec) })
+}
+
+// readUpTo hands the records of a partition from start up to end to take and
+// returns the reader, which has not been closed.
+func (p *Pipeline) readUpTo(ctx context.Context, topic string, partition int, start, end int64, take func(event.Record)) (Reader, error) {
+	r, err := p.parts.OpenReader(topic, partition, start)
+	if err != nil {
+		return nil, err
+	}
+	for next := start; next < end; {
+		rec, err := p.fetchAny(ctx, r)
+		if err != nil {
+			return nil, errors.Join(err, r.Close())
+		}
+		next = rec.Offset + 1
+		if rec.Value != nil && rec.Offset < end {
+			take(rec)
+		}
+	}
+	return r, nil
+}
+
+// fetchAny is Fetch for topics of our own, in which control records and gaps
+// mean nothing to us: such a record has no value.
+func (p *Pipeline) fetchAny(ctx context.Context, r Reader) (event.Record, error) {
+	for {
+		rec, err := r.Fetch(ctx)
+		var gap *stream.GapError
+		switch {
+		case err == nil && rec.Value == nil:
+			rec.Value = []byte{}
+			return rec, nil
+		case errors.Is(err, stream.ErrControl):
+			rec.Value = nil
+			return rec, nil
+		case errors.As(err, &gap):
+			continue // older than the retention is older than the window
+		}
+		return rec, err
+	}
+}
+
+// apply takes in one record of the ledger. One that cannot be read is counted
+// and reported, and means nothing.
+func (p *Pipeline) apply(s *shard, rec event.Record) {
+	s.mu.Lock()
+	err := s.ledger.Apply(rec.Key, rec.Value, rec.Time)
+	s.mu.Unlock()
+	if time.Since(rec.Time) < p.cfg.LongestCall+2*p.cfg.ClaimMargin {
+		p.references.add(ledger.ReferenceOf(rec.Value))
+	}
+	if err != nil {
+		p.metrics.unreadable.WithLabelValues(rec.Topic).Inc()
+		p.log.Warn("ledger record ignored", "partition", rec.Partition, "offset", rec.Offset, "error", err)
+	}
+}
+
+// readOn takes in what the owner before us still writes, until it cannot write
+// any more: its claims have ended by then.
+func (p *Pipeline) readOn(s *shard, tail Reader) {
+	defer func() {
+		if err := tail.Close(); err != nil {
+			p.log.Warn("closing reader", "topic", p.cfg.Topics.Ledger, "partition", s.id, "error", err)
+		}
+	}()
+	ctx, cancel := context.WithDeadline(s.ctx, s.since.Add(p.cfg.LongestCall+2*p.cfg.ClaimMargin))
+	defer cancel()
+	for {
+		rec, err := p.fetchAny(ctx, tail)
+		if ctx.Err() != nil {
+			return
+		}
+		if err != nil {
+			p.metrics.stuck.Inc()
+			p.log.Error("reading the ledger on; what the owner before us writes is not seen", "partition", s.id, "error", err)
+			return
+		}
+		if rec.Value != nil {
+			p.apply(s, rec)
+		}
+	}
+}
+
+// lookAfter takes charge of a request that lives in the ledger.
+func (p *Pipeline) lookAfter(s *shard, e *ledger.Entry) {
+	s.mu.Lock()
+	it := &item{shard: s, entry: e, fetched: time.Now(), unknownSince: e.Called, attempts: e.Attempts, calls: e.Calls}
+	due := e.Due
+	if e.Step != ledger.Parked {
+		it.unsettled = true
+		due = p.settleAt(s, e)
+	}
+	s.mu.Unlock()
+	p.parking.park(it, due)
+	p.sweepIfMoved(s)
+}
+
+// settleAt is when nobody can be acting on an entry any more but us. The
+// shard's lock is held.
+func (p *Pipeline) settleAt(s *shard, e *ledger.Entry) time.Time {
+	at := s.since.Add(p.cfg.ClaimMargin / 2)
+	if e.Until.After(at) {
+		at = e.Until
+	}
+	return at
+}
+
+// markEvery is how often a shard's checkpoint is written while there is
+// something new: after a crash, so much is looked up in the results topic.
+const markEvery = 5 * time.Second
+
+// markSkew is how far a checkpoint stays behind: it must not cover an answer
+// that a new owner, whose clock is behind ours, has written since.
+const markSkew = 10 * time.Second
+
+// mark keeps the shard's ledger short to restore: it writes checkpoints,
+// forgets what has left the window, and rewrites old parked records.
+func (p *Pipeline) mark(s *shard) {
+	for sleep(s.ctx, markEvery) {
+		now := stamp()
+		s.mu.Lock()
+		s.ledger.Forget(now)
+		published := s.ledger.Checkpoint(now.Add(-markSkew))
+		due := s.marked.Before(s.answered) && published.After(s.marked)
+		stale := s.ledger.Stale(now.Add(-p.cfg.Window / 2))
+		s.mu.Unlock()
+		if !p.owns(s) {
+			continue
+		}
+		checkpoint := ledger.Record{Step: ledger.Checkpoint, Published: &published}
+		if due && p.writeLedger(s, nil, checkpoint.Encode(), now) {
+			s.mu.Lock()
+			s.marked = published
+			s.mu.Unlock()
+		}
+		for _, e := range stale {
+			p.rewrite(s, e)
+		}
+	}
+}
+
+// rewrite writes a parked record again as it is.
+func (p *Pipeline) rewrite(s *shard, e *ledger.Entry) {
+	s.mu.Lock()
+	requestID, value := e.Parking()
+	s.mu.Unlock()
+	now := stamp()
+	if !p.owns(s) || !p.writeLedger(s, []byte(requestID), value, now) {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.ledger.Apply([]byte(requestID), value, now); err != nil {
+		p.log.Error("taking in a parked record that was rewritten", "partition", s.id, "error", err)
+	}
+}
+
+// writeLedger writes a record that is about no single step of a request.
+func (p *Pipeline) writeLedger(s *shard, key, value []byte, at time.Time) bool {
+	err := p.parts.Writer.Write(s.ctx, event.Record{Topic: p.cfg.Topics.Ledger, Partition: s.id, Key: key, Value: value, Time: at})
+	if err != nil && s.ctx.Err() == nil {
+		p.log.Warn("writing to the ledger", "partition", s.id, "error", err)
+	}
+	return err == nil
+}

@@ -1,0 +1,145 @@
+package pipeline
+
+import (
+	"errors"
+	"time"
+
+	"reauth/internal/event"
+	"reauth/internal/ledger"
+	"reauth/internal/vendors"
+)
+
+// findSkew is how far the vendor's clock may be from ours when an
+// authentication is looked for by time.
+const findSkew = 10 * time.Second
+
+// Resolutions of an unknown outcome, as metric labels.
+const (
+	resolvedFound    = "found"
+	resolvedNotFound = "not_found"
+	resolvedRepeat   = "repeated"
+	resolvedHold     = "held"
+)
+
+// settle deals with a request that an owner before us had begun, now that its
+// claim has ended. settled is false if the request is to be attempted.
+func (p *Pipeline) settle(it *item) (d decision, settled bool) {
+	s := it.shard
+	s.mu.Lock()
+	step, called, due, at := it.entry.Step, it.entry.Called, it.entry.Due, p.settleAt(s, it.entry)
+	it.attempts, it.calls = max(it.attempts, it.entry.Attempts), max(it.calls, it.entry.Calls)
+	s.mu.Unlock()
+	if wait := time.Until(at); wait > 0 {
+		return decision{action: later, after: wait}, true
+	}
+	switch step {
+	case ledger.Answered:
+		return p.settleAnswered(it), true
+	case ledger.Parked:
+		// The owner before us parked it after all. From now on it lives in
+		// the ledger, and is ours to look after.
+		if it.tracked {
+			p.lookAfter(s, it.entry)
+			return decision{action: closed}, true
+		}
+		if wait := time.Until(due); wait > 0 {
+			it.unsettled, it.unknownSince = false, called
+			return decision{action: later, after: wait}, true
+		}
+	}
+	it.unsettled, it.unknownSince = false, called
+	return decision{}, false
+}
+
+// settleAnswered publishes the result of an answered request unless it is out.
+func (p *Pipeline) settleAnswered(it *item) decision {
+	s := it.shard
+	s.mu.Lock()
+	answer, err := it.entry.Answer()
+	at := it.entry.AnsweredAt()
+	s.mu.Unlock()
+	if err != nil {
+		return p.retryOrGiveUp(it, event.StagePublish, err)
+	}
+	if err := p.lease.wait(s.ctx); err != nil {
+		return p.decide(it, event.StagePublish, err)
+	}
+	out, err := p.published(s.ctx, s, event.ResultID(it.request.RequestID, it.revision()), at.Add(-time.Second))
+	if err != nil {
+		if s.ctx.Err() != nil {
+			return p.decide(it, event.StagePublish, err)
+		}
+		return decision{action: later, after: time.Second, cause: err}
+	}
+	if !out {
+		p.metrics.republished.Inc()
+		return decision{action: republish, answer: answer}
+	}
+	s.mu.Lock()
+	s.ledger.Published(it.entry)
+	s.mu.Unlock()
+	return decision{action: closed}
+}
+
+// inquire finds out what became of a call of unknown outcome. known is false if
+// the call is to be repeated.
+func (p *Pipeline) inquire(it *item, lane *vendors.Lane, ready func()) (d decision, known bool) {
+	finder, ok := lane.Adapter().(vendors.Finder)
+	if !ok {
+		return p.repeatOrHold(it)
+	}
+	verdict, err := p.find(it, lane, finder, ready)
+	switch {
+	case errors.Is(err, vendors.ErrMissed):
+		return decision{action: keep, cause: err}, true
+	case err != nil:
+		return p.decide(it, event.StageVendor, err), true
+	case verdict == nil:
+		p.metrics.unknown.WithLabelValues(resolvedNotFound).Inc()
+		it.unknownSince = time.Time{}
+		return decision{}, false
+	}
+	p.metrics.unknown.WithLabelValues(resolvedFound).Inc()
+	p.log.Info("verdict of a call of unknown outcome found", "request_id", it.request.RequestID, "vendor", it.request.Vendor)
+	return decision{action: publish, verdict: *verdict}, true
+}
+
+// find asks the vendor for the authentication that a lost call may have made;
+// nil means that there is none. Asking takes a permit, like a call.
+func (p *Pipeline) find(it *item, lane *vendors.Lane, finder vendors.Finder, ready func()) (*vendors.Verdict, error) {
+	if err := p.lease.wait(it.shard.ctx); err != nil {
+		return nil, err
+	}
+	permit, err := lane.Reserve(it.shard.ctx, 0)
+	if err != nil {
+		return nil, err
+	}
+	ready()
+	found, err := lane.Find(it.shard.ctx, permit, finder, callOf(it), it.unknownSince.Add(-findSkew))
+	if err != nil {
+		return nil, err
+	}
+	// An earlier request of the same subject may have left its own within the
+	// skew: what is known to be somebody's is not ours.
+	for i := len(found) - 1; i >= 0; i-- {
+		if !p.references.has(found[i].Reference) {
+			return &found[i], nil
+		}
+	}
+	return nil, nil
+}
+
+// repeatOrHold follows the setting for vendors that cannot be asked.
+func (p *Pipeline) repeatOrHold(it *item) (d decision, known bool) {
+	if p.cfg.HoldUnknown {
+		p.metrics.unknown.WithLabelValues(resolvedHold).Inc()
+		return decision{action: giveUp, stage: event.StageVendor, reason: event.UnknownOutcome, cause: errUnknown}, true
+	}
+	p.metrics.unknown.WithLabelValues(resolvedRepeat).Inc()
+	p.metrics.possibleDouble.Inc()
+	p.log.Warn("call of unknown outcome repeated: it may be charged twice", "request_id", it.request.RequestID, "vendor", it.request.Vendor)
+	it.unknownSince = time.Time{}
+	return decision{}, false
+}
+
+var errUnknown = errors.New("nobody knows what became of the call, and it is set to be held")
