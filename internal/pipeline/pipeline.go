@@ -260,7 +260,7 @@ func (p *Pipeline) unpark(it *item) {
 			// It was accepted once, so the settings have changed since.
 			p.metrics.stuck.Inc()
 			p.log.Error("parked request cannot be taken up with the present settings; trying again later",
-				"partition", it.shard.id, "error", err, "after", p.cfg.StuckRetry)
+				"partition", it.shard.id, "error", err, "after_ms", p.cfg.StuckRetry.Milliseconds())
 			p.parking.park(it, time.Now().Add(p.cfg.StuckRetry))
 			p.sweepIfMoved(it.shard)
 			return
@@ -308,7 +308,7 @@ func (p *Pipeline) note(it *item, d decision) {
 		log.Debug("request kept", "error", d.cause)
 	case retry:
 		p.metrics.retries.Inc()
-		log.Info("attempt failed; trying again later", "error", d.cause, "after", d.after)
+		log.Info("attempt failed; trying again later", "error", d.cause, "after_ms", d.after.Milliseconds())
 	case giveUp:
 		log.Warn("request given up", "error", d.cause, "reason", d.reason)
 	case publish:

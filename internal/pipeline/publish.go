@@ -200,7 +200,7 @@ func (p *Pipeline) write(recs ...event.Record) bool {
 		}
 		p.metrics.stuck.Inc()
 		p.log.Error("a record is too large for its topic: raise the topic's max.message.bytes; trying again later",
-			"topic", recs[0].Topic, "partition", recs[0].Partition, "error", err, "after", p.cfg.StuckRetry)
+			"topic", recs[0].Topic, "partition", recs[0].Partition, "error", err, "after_ms", p.cfg.StuckRetry.Milliseconds())
 		if !sleep(p.work, p.cfg.StuckRetry) {
 			return false
 		}

@@ -24,7 +24,7 @@ func (p *Pipeline) own(s *shard, next map[string]int64) {
 	for _, e := range ours {
 		p.lookAfter(s, e)
 	}
-	p.log.Info("shard works", "partition", s.id, "restored_in", time.Since(s.since), "open", open, "answered", answered, "parked", len(ours))
+	p.log.Info("shard works", "partition", s.id, "restored_ms", time.Since(s.since).Milliseconds(), "open", open, "answered", answered, "parked", len(ours))
 	for topic, n := range next {
 		p.wg.Go(func() { p.fetch(s, topic, n) })
 	}
@@ -48,7 +48,7 @@ func (p *Pipeline) restore(s *shard) Reader {
 			return nil
 		}
 		p.metrics.stuck.Inc()
-		p.log.Error("restoring the ledger; trying again later", "partition", s.id, "error", err, "after", p.cfg.StuckRetry)
+		p.log.Error("restoring the ledger; trying again later", "partition", s.id, "error", err, "after_ms", p.cfg.StuckRetry.Milliseconds())
 		if !sleep(s.ctx, p.cfg.StuckRetry) {
 			return nil
 		}

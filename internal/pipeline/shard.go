@@ -135,7 +135,7 @@ func (p *Pipeline) fetch(s *shard, topic string, next int64) {
 		}
 		// The reader retries by itself what may pass; the rest needs a person.
 		p.metrics.stuck.Inc()
-		log.Error("reading stopped; trying again later", "error", err, "retry_in", p.cfg.StuckRetry)
+		log.Error("reading stopped; trying again later", "error", err, "after_ms", p.cfg.StuckRetry.Milliseconds())
 		if !sleep(s.ctx, p.cfg.StuckRetry) {
 			return
 		}

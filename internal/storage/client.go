@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go/encoding/httpbinding"
+	"github.com/aws/smithy-go/logging"
 )
 
 // emptySHA256 is the digest of no bytes: the payload of a GET.
@@ -60,7 +61,9 @@ func newClient(ctx context.Context, c Config) (*client, error) {
 // sdkOptions returns the SDK's view of c: what c leaves open comes from
 // environment and profile.
 func sdkOptions(ctx context.Context, c Config) (s3.Options, error) {
-	var load []func(*config.LoadOptions) error
+	// The SDK writes to standard error by itself otherwise; its errors come
+	// back to us.
+	load := []func(*config.LoadOptions) error{config.WithLogger(logging.Nop{})}
 	if c.Region != "" {
 		load = append(load, config.WithRegion(c.Region))
 	}

@@ -1,0 +1,82 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"strconv"
+	"time"
+
+	"reauth/internal/config"
+	"reauth/internal/connect"
+)
+
+// checkTime bounds each try of Check.
+const checkTime = 15 * time.Second
+
+// Check tries what the service depends on, one after the other and without a
+// paid call, and writes a line for each. It returns how many failed.
+func Check(ctx context.Context, c config.Config, out io.Writer) (failed int) {
+	report := func(name, detail string, err error) {
+		if err == nil {
+			fmt.Fprintf(out, "ok    %s  %s\n", name, detail)
+			return
+		}
+		failed++
+		fmt.Fprintf(out, "FAIL  %s  %v\n", name, err)
+	}
+	for _, w := range c.Warnings() {
+		fmt.Fprintf(out, "warn  %v\n", w)
+	}
+	report("settings", "", nil)
+	checkKafka(ctx, c, report)
+	checkSelfies(ctx, c, report)
+	checkVendors(ctx, c, report)
+	return failed
+}
+
+type reporter func(name, detail string, err error)
+
+func checkKafka(ctx context.Context, c config.Config, report reporter) {
+	client, err := connect.Open(c.Kafka, nil, slog.New(slog.DiscardHandler), nil)
+	if err != nil {
+		report("kafka", "", err)
+		return
+	}
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(ctx, checkTime)
+	defer cancel()
+	err = client.Ping(ctx)
+	report("kafka", "", err)
+	if err != nil {
+		return
+	}
+	shards, err := client.CheckTopics(ctx, connect.ShardedTopics(c.Kafka.Topics), c.Kafka.Topics.Signals)
+	report("topics", strconv.Itoa(shards)+" shards", err)
+}
+
+func checkSelfies(ctx context.Context, c config.Config, report reporter) {
+	ctx, cancel := context.WithTimeout(ctx, checkTime)
+	defer cancel()
+	store, err := OpenStore(ctx, c, nil)
+	if err == nil {
+		defer store.Close()
+		err = store.Check(ctx)
+	}
+	report("selfies", "bucket "+c.Selfies.Bucket, err)
+}
+
+func checkVendors(ctx context.Context, c config.Config, report reporter) {
+	adapters, err := Adapters(c)
+	if err != nil {
+		report("vendors", "", err)
+		return
+	}
+	for name, adapter := range adapters {
+		ctx, cancel := context.WithTimeout(ctx, checkTime)
+		err := adapter.Check(ctx)
+		cancel()
+		report("vendor "+string(name), "address and credentials", err)
+	}
+}
