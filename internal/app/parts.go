@@ -122,7 +122,7 @@ func pipelineConfig(c config.Config) pipeline.Config {
 		longest = max(longest, lane.Timeout)
 	}
 	return pipeline.Config{
-		Topics: pipeline.Topics{Requests: t.Requests, Priority: t.Priority, Results: t.Results, Ledger: t.Ledger, Dead: t.Dead},
+		Topics: pipeline.Topics{Requests: t.Requests, Priority: t.Priority, Results: t.Results, Ledger: t.Ledger, Dead: t.Dead, Signals: t.Signals},
 		Group:  c.Kafka.Group,
 		Source: "/reauth/" + c.Kafka.Group,
 		Rules: event.Rules{

@@ -86,6 +86,7 @@ func newMetrics(reg prometheus.Registerer, p *Pipeline) *metrics {
 func (m *metrics) bear(p *Pipeline) {
 	m.requests.WithLabelValues(p.cfg.Topics.Requests)
 	m.unreadable.WithLabelValues(p.cfg.Topics.Ledger)
+	m.unreadable.WithLabelValues(p.cfg.Topics.Signals)
 	for _, resolution := range []string{resolvedFound, resolvedNotFound, resolvedRepeat, resolvedHold} {
 		m.unknown.WithLabelValues(resolution)
 	}

@@ -49,7 +49,7 @@ type Config struct {
 
 // Topics are the names of the topics; Priority may be empty.
 type Topics struct {
-	Requests, Priority, Results, Ledger, Dead string
+	Requests, Priority, Results, Ledger, Dead, Signals string
 }
 
 // Parts are what a pipeline is put together from.
@@ -155,6 +155,7 @@ func New(cfg Config, parts Parts) *Pipeline {
 	p.work, p.cutOff = context.WithCancelCause(context.Background())
 	for vendor, lane := range parts.Lanes {
 		p.lines[vendor] = newLine(lane, cfg.Retry.Budget)
+		lane.OnThrottle(func(until time.Time) { p.wg.Go(func() { p.announce(vendor, until) }) })
 	}
 	p.metrics = newMetrics(parts.Registerer, p)
 	p.store = newStoreValve(p.log, p.metrics)
@@ -173,6 +174,7 @@ func (p *Pipeline) Run(ctx context.Context) error {
 		p.wg.Go(func() { p.dispatch(l) })
 	}
 	p.wg.Go(func() { p.parking.run(p.take, p.unpark) })
+	p.wg.Go(p.listen)
 
 	<-p.take.Done()
 	cause := context.Cause(p.take)

@@ -110,14 +110,17 @@ func (p *Pipeline) call(it *item, line *line, call vendors.Call, ready func()) (
 			}
 			line.lead.observe(time.Since(start))
 		}
-		start := time.Now()
+		var called time.Time
 		// The call goes on when the shard moves or the process stops: it is
 		// paid for. Only the grace time's end cuts it off.
-		verdict, err := line.lane.Call(p.work, permit, call, func() error { return p.mayCall(it, timeout) })
+		verdict, err := line.lane.Call(p.work, permit, call, func() error {
+			called = time.Now()
+			return p.mayCall(it, timeout)
+		})
 		if errors.Is(err, vendors.ErrMissed) || errors.Is(err, errLateClaim) {
 			continue
 		}
-		it.spent.vendor += time.Since(start)
+		it.spent.vendor += time.Since(called)
 		return verdict, err
 	}
 }

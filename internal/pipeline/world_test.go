@@ -56,7 +56,7 @@ func join(t *testing.T, topics *fakeTopics, vendor vendors.Adapter, change func(
 	}
 	replicas++
 	cfg := Config{
-		Topics: Topics{Requests: "requests", Priority: "priority", Results: "results", Ledger: "ledger", Dead: "dead"},
+		Topics: Topics{Requests: "requests", Priority: "priority", Results: "results", Ledger: "ledger", Dead: "dead", Signals: "signals"},
 		Group:  "faceauth", Source: "/reauth/faceauth",
 		Rules: event.Rules{DefaultVendor: event.Argos, Vendors: []event.Vendor{event.Argos}, Buckets: []string{"selfies"}},
 		Retry: RetryConfig{MaxAttempts: 3, Initial: time.Second, Max: time.Minute, Budget: 1},

@@ -48,27 +48,31 @@ func (c *ceiling) allow(at time.Time) (again time.Time, ok bool) {
 	return at.Add(time.Duration(float64(time.Second) / c.current)), false
 }
 
-// throttle is called for each 429.
-func (c *ceiling) throttle(now time.Time, after time.Duration) {
+// throttle is called for each 429. It returns until when no call is made, zero
+// if that was known already.
+func (c *ceiling) throttle(now time.Time, after time.Duration) (until time.Time) {
 	if after <= 0 {
 		after = throttleDefault
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	until := now.Add(min(after, throttleMost))
+	until = now.Add(min(after, throttleMost))
 	if now.Before(c.blocked) {
-		if until.After(c.blocked) {
-			c.blocked = until
+		// Calls that were under way together are refused together.
+		if !until.After(c.blocked) {
+			return time.Time{}
 		}
-		return // calls that were under way together are refused together
+		c.blocked = until
+		return until
 	}
 	c.blocked = until
 	if c.full == 0 {
-		return
+		return until
 	}
 	c.current = max(c.current/2, c.full/64)
 	c.raised = until
 	c.limiter.SetLimitAt(until, rate.Limit(c.current))
+	return until
 }
 
 func (c *ceiling) raise(now time.Time) {

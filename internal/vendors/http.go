@@ -3,7 +3,6 @@ package vendors
 import (
 	"crypto/tls"
 	"crypto/x509"
-	"net"
 	"net/http"
 	"time"
 )
@@ -47,7 +46,7 @@ func NewHTTPClient(o HTTPOptions) *http.Client {
 	}
 	return SingleRequest(&http.Client{Transport: &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
-		DialContext:            (&net.Dialer{Timeout: connectTimeout}).DialContext,
+		DialContext:            dial,
 		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: o.RootCAs},
 		TLSHandshakeTimeout:    connectTimeout,
 		ForceAttemptHTTP2:      true,

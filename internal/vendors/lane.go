@@ -36,8 +36,9 @@ type Lane struct {
 	cfg      LaneConfig
 	log      *slog.Logger
 	metrics  *laneMetrics
-	inFlight chan struct{} // holds one token per permit
-	turn     chan struct{} // holds a token while somebody picks a slot: first come, first served
+	inFlight chan struct{}         // holds one token per permit
+	turn     chan struct{}         // holds a token while somebody picks a slot: first come, first served
+	tell     func(until time.Time) // of back-offs; may be nil
 	valve    Valve
 	breaker  *breaker
 	ceiling  *ceiling
@@ -137,6 +138,25 @@ func (l *Lane) Find(ctx context.Context, p *Permit, finder Finder, c Call, since
 	found, err := finder.Find(ctx, c, since)
 	p.end(err, time.Since(start))
 	return found, err
+}
+
+// OnThrottle sets what is told of each back-off that the vendor asked for; it
+// must be brief. It is set before the lane is used.
+func (l *Lane) OnThrottle(tell func(until time.Time)) { l.tell = tell }
+
+// BackOff makes no call until then and comes back at half the rate: another
+// replica was told to. A vendor cannot be made to wait longer than for a
+// back-off of its own.
+func (l *Lane) BackOff(until time.Time) {
+	now := time.Now()
+	l.ceiling.throttle(now, until.Sub(now))
+}
+
+// throttled follows the vendor's wish for fewer calls.
+func (l *Lane) throttled(after time.Duration) {
+	if until := l.ceiling.throttle(time.Now(), after); !until.IsZero() && l.tell != nil {
+		l.tell(until)
+	}
 }
 
 // paused reports a change of the valve, which calls it under its lock.

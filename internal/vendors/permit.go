@@ -221,7 +221,7 @@ func (p *Permit) end(err error, elapsed time.Duration) {
 		case fault != nil && fault.Kind == LaneFault:
 			p.pass.Fail(err)
 		case fault != nil && fault.Kind == Throttled:
-			l.ceiling.throttle(time.Now(), fault.RetryAfter)
+			l.throttled(fault.RetryAfter)
 			p.pass.Release()
 		default:
 			p.pass.Release()
