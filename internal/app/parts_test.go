@@ -39,7 +39,7 @@ func TestEveryVendorOfTheBuildHasAnAdapter(t *testing.T) {
 }
 
 func TestOwnersOfTwoStartsDiffer(t *testing.T) {
-	if owner("reauth") == owner("reauth") {
+	if first, second := owner("reauth"), owner("reauth"); first == second {
 		t.Error("a restarted process would take its former claims for its own")
 	}
 }

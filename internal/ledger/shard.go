@@ -17,16 +17,14 @@ type Entry struct {
 	Step   Step
 	Claim  int
 	Source Source
-	// Owner and Until are those of the last claim, also when an answer ended
-	// it: its owner may still be publishing.
-	Owner string
+	// Until is the end of the last claim, also when an answer ended it: its
+	// owner may still be publishing.
 	Until time.Time
 	// Called is since when a call of unknown outcome may have been made, zero
 	// if none was.
 	Called          time.Time
 	Attempts, Calls int
 	Due             time.Time
-	Why             string
 
 	at       time.Time // of the answer, or of the last parked record
 	answered []byte    // the answered record's value
@@ -73,10 +71,9 @@ type Shard struct {
 	open   map[ID]*Entry
 	// unconfirmed are the answered entries of open in the order of the log.
 	unconfirmed []*Entry
-	// answering are answers that are being written, with their times, and
-	// published those of which the result is out while they still stand in
-	// unconfirmed.
+	// answering are answers that are being written, with their times.
 	answering map[ID]time.Time
+	topics    []string // the names of the request topics seen
 }
 
 // NewShard returns an empty ledger that remembers answered ids for window.
@@ -139,7 +136,7 @@ func (s *Shard) claimed(id ID, r Record) {
 	if r.Claim <= e.Claim || e.Step == Answered {
 		return
 	}
-	e.Claim, e.Owner, e.Until, e.Source = r.Claim, r.Owner, *r.Until, r.Source
+	e.Claim, e.Until, e.Source = r.Claim, *r.Until, s.intern(r.Source)
 	e.Attempts, e.Calls = r.Attempts, r.Calls
 	e.Step = Claimed
 	if r.Called != nil && e.Called.IsZero() {
@@ -178,9 +175,9 @@ func (s *Shard) parked(requestID string, r Record, value []byte, at time.Time) {
 	case e.Step == Answered || r.Claim < e.Claim:
 		return
 	}
-	e.Step, e.Claim, e.Source = Parked, r.Claim, r.Source
+	e.Step, e.Claim, e.Source = Parked, r.Claim, s.intern(r.Source)
 	e.Attempts, e.Calls = r.Attempts, r.Calls
-	e.Due, e.Why, e.key, e.parked, e.at = *r.Due, r.Why, requestID, value, at
+	e.Due, e.key, e.parked, e.at = *r.Due, requestID, value, at
 	e.Called = time.Time{}
 	if r.Unknown && r.Called != nil {
 		e.Called = *r.Called
@@ -201,6 +198,23 @@ func (s *Shard) confirm(published time.Time) {
 	}
 	clear(s.unconfirmed[len(kept):])
 	s.unconfirmed = kept
+}
+
+// maxTopics is more than there are request topics.
+const maxTopics = 8
+
+// intern gives all entries the same copy of a topic's name.
+func (s *Shard) intern(source Source) Source {
+	for _, name := range s.topics {
+		if name == source.Topic {
+			source.Topic = name
+			return source
+		}
+	}
+	if len(s.topics) < maxTopics {
+		s.topics = append(s.topics, source.Topic)
+	}
+	return source
 }
 
 // failedMark stands in every answer with the outcome failed. No code or message
@@ -252,14 +266,6 @@ func (s *Shard) Admit(requestID string, source Source, redrive bool) (Admission,
 	e = &Entry{ID: id, Source: source}
 	s.open[id] = e
 	return New, e
-}
-
-// Withdraw forgets a request that was admitted and of which nothing is in the
-// log.
-func (s *Shard) Withdraw(e *Entry) {
-	if s.open[e.ID] == e && e.Step == "" {
-		delete(s.open, e.ID)
-	}
 }
 
 // Superseding tells whether a claim for the entry reopens an answered request.

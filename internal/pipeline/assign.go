@@ -73,12 +73,12 @@ func (p *Pipeline) Committed(_ map[string]map[int]int64, err error) {
 	}
 }
 
-// Shards returns how many shards this replica owns, of how many; assigned is
-// false before the first generation.
+// Shards returns how many shards this replica owns, of how many. assigned is
+// false before the first generation, and while another replica may own them.
 func (p *Pipeline) Shards() (owned, total int, assigned bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return len(p.shards), p.total, p.assigned
+	return len(p.shards), p.total, p.assigned && p.lease.held()
 }
 
 // StoreFault returns what the fetching of selfies is paused for, nil while it

@@ -17,7 +17,6 @@ type item struct {
 	request  event.Request
 	priority bool
 	fetched  time.Time
-	due      time.Time // while parked
 
 	// entry is the request in the shard's ledger; the shard's lock guards it.
 	entry *ledger.Entry
@@ -94,18 +93,20 @@ func (it *item) source() ledger.Source {
 	return ledger.Source{Topic: it.record.Topic, Offset: it.record.Offset}
 }
 
-// unpack fills in what a parked item leaves in the ledger while it waits.
-func (it *item) unpack(rules event.Rules, priorityTopic string) error {
-	s := it.shard
+// unpack makes a request that lives in the ledger ready for work.
+func unpack(w waiter, rules event.Rules, priorityTopic string) (*item, error) {
+	s, e := w.shard, w.entry
+	it := &item{shard: s, entry: e, fetched: time.Now(), unsettled: w.unsettled}
 	s.mu.Lock()
-	original, err := it.entry.Original()
-	source := it.entry.Source
+	original, err := e.Original()
+	it.unknownSince, it.attempts, it.calls = e.Called, e.Attempts, e.Calls
+	source := e.Source
 	s.mu.Unlock()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if original == nil {
-		return errors.New("a parked request without its original")
+		return nil, errors.New("a parked request without its original")
 	}
 	it.record = event.Record{
 		Topic: source.Topic, Partition: s.id, Offset: source.Offset,
@@ -113,5 +114,5 @@ func (it *item) unpack(rules event.Rules, priorityTopic string) error {
 	}
 	it.priority = source.Topic == priorityTopic
 	it.request, err = event.Decode(it.record, rules)
-	return err
+	return it, err
 }

@@ -141,5 +141,5 @@ func (c RetryConfig) backoff(n int) time.Duration {
 	if most <= 0 { // overflow
 		most = c.Max
 	}
-	return rand.N(most) + 1 //nolint:gosec // no secret
+	return rand.N(most) + 1
 }

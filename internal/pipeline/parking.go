@@ -5,10 +5,25 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"reauth/internal/ledger"
 )
 
-// parking keeps requests that wait for a time, holding no worker. It is safe
-// for concurrent use.
+// waiter is a request that waits for a time. There can be a great many of those
+// that live in the ledger, so they are unpacked only when they are due.
+type waiter struct {
+	due   time.Time
+	shard *shard
+	// it is the request at work; nil for one that lives in the ledger, as
+	// entry.
+	it    *item
+	entry *ledger.Entry
+	// unsettled: an owner before us claimed or answered entry.
+	unsettled bool
+}
+
+// parking keeps waiters until they are due, holding no worker. It is safe for
+// concurrent use.
 type parking struct {
 	mu     sync.Mutex
 	parked dueHeap
@@ -17,20 +32,19 @@ type parking struct {
 
 func newParking() *parking { return &parking{sooner: make(chan struct{}, 1)} }
 
-// park keeps a request until due.
-func (p *parking) park(it *item, due time.Time) {
+// park keeps a waiter until it is due.
+func (p *parking) park(w waiter) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	it.due = due
-	heap.Push(&p.parked, it)
+	heap.Push(&p.parked, w)
 	select {
 	case p.sooner <- struct{}{}:
 	default:
 	}
 }
 
-// run hands each request to wake when it is due, until the context ends.
-func (p *parking) run(ctx context.Context, wake func(*item)) {
+// run hands each waiter to wake when it is due, until the context ends.
+func (p *parking) run(ctx context.Context, wake func(waiter)) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -40,8 +54,8 @@ func (p *parking) run(ctx context.Context, wake func(*item)) {
 		case <-timer.C:
 		case <-p.sooner:
 		}
-		for it := p.takeDue(); it != nil; it = p.takeDue() {
-			wake(it)
+		for w, ok := p.takeDue(); ok; w, ok = p.takeDue() {
+			wake(w)
 		}
 		if due, ok := p.firstDue(); ok {
 			timer.Reset(time.Until(due))
@@ -49,13 +63,13 @@ func (p *parking) run(ctx context.Context, wake func(*item)) {
 	}
 }
 
-func (p *parking) takeDue() *item {
+func (p *parking) takeDue() (waiter, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if len(p.parked) == 0 || time.Now().Before(p.parked[0].due) {
-		return nil
+		return waiter{}, false
 	}
-	return heap.Pop(&p.parked).(*item)
+	return heap.Pop(&p.parked).(waiter), true
 }
 
 func (p *parking) firstDue() (time.Time, bool) {
@@ -67,16 +81,17 @@ func (p *parking) firstDue() (time.Time, bool) {
 	return p.parked[0].due, true
 }
 
-// drop removes a shard's requests and returns them.
+// drop removes a shard's waiters and returns those that are at work.
 func (p *parking) drop(s *shard) (dropped []*item) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	kept := p.parked[:0]
-	for _, it := range p.parked {
-		if it.shard == s {
-			dropped = append(dropped, it)
-		} else {
-			kept = append(kept, it)
+	for _, w := range p.parked {
+		switch {
+		case w.shard != s:
+			kept = append(kept, w)
+		case w.it != nil:
+			dropped = append(dropped, w.it)
 		}
 	}
 	clear(p.parked[len(kept):])
@@ -92,17 +107,17 @@ func (p *parking) len() int {
 	return len(p.parked)
 }
 
-// dueHeap orders requests by due time.
-type dueHeap []*item
+// dueHeap orders waiters by due time.
+type dueHeap []waiter
 
 func (h dueHeap) Len() int           { return len(h) }
 func (h dueHeap) Less(i, j int) bool { return h[i].due.Before(h[j].due) }
 func (h dueHeap) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
-func (h *dueHeap) Push(x any)        { *h = append(*h, x.(*item)) }
+func (h *dueHeap) Push(x any)        { *h = append(*h, x.(waiter)) }
 func (h *dueHeap) Pop() any {
 	old := *h
-	it := old[len(old)-1]
-	old[len(old)-1] = nil
+	w := old[len(old)-1]
+	old[len(old)-1] = waiter{}
 	*h = old[:len(old)-1]
-	return it
+	return w
 }

@@ -233,10 +233,11 @@ func (p *Pipeline) admit(s *shard, rec event.Record, end int64) {
 		p.wg.Go(func() { p.refuse(it, invalid) })
 		return
 	}
+	var due time.Time
 	s.mu.Lock()
 	admission, entry := s.ledger.Admit(it.request.RequestID, it.source(), redrives(rec) > 0)
 	if admission == ledger.Unsettled {
-		it.due = p.settleAt(s, entry)
+		due = p.settleAt(s, entry)
 	}
 	s.mu.Unlock()
 	it.entry = entry
@@ -248,7 +249,7 @@ func (p *Pipeline) admit(s *shard, rec event.Record, end int64) {
 		return
 	case ledger.Unsettled:
 		it.unsettled = true
-		p.parking.park(it, it.due)
+		p.parking.park(waiter{due: due, shard: s, it: it})
 	default:
 		p.lines[it.request.Vendor].queue.push(it)
 	}
@@ -256,26 +257,29 @@ func (p *Pipeline) admit(s *shard, rec event.Record, end int64) {
 }
 
 // unpark queues a parked request that is due.
-func (p *Pipeline) unpark(it *item) {
-	if !it.tracked && it.record.Value == nil {
-		if err := it.unpack(p.cfg.Rules, p.cfg.Topics.Priority); err != nil {
-			// It was accepted once, so the settings have changed since.
-			p.metrics.stuck.Inc()
-			p.log.Error("parked request cannot be taken up with the present settings; trying again later",
-				"partition", it.shard.id, "error", err, "after_ms", p.cfg.StuckRetry.Milliseconds())
-			p.parking.park(it, time.Now().Add(p.cfg.StuckRetry))
-			p.sweepIfMoved(it.shard)
-			return
-		}
+func (p *Pipeline) unpark(w waiter) {
+	defer p.sweepIfMoved(w.shard)
+	if w.it != nil {
+		p.lines[w.it.request.Vendor].queue.push(w.it)
+		return
+	}
+	it, err := unpack(w, p.cfg.Rules, p.cfg.Topics.Priority)
+	if err != nil {
+		// It was accepted once, so the settings have changed since.
+		p.metrics.stuck.Inc()
+		p.log.Error("parked request cannot be taken up with the present settings; trying again later",
+			"partition", w.shard.id, "error", err, "after_ms", p.cfg.StuckRetry.Milliseconds())
+		w.due = time.Now().Add(p.cfg.StuckRetry)
+		p.parking.park(w)
+		return
 	}
 	l := p.lines[it.request.Vendor]
-	if !it.unsettled && !it.tracked && !l.budget.spend() {
-		p.parking.park(it, time.Now().Add(time.Second+rand.N(2*time.Second))) //nolint:gosec // no secret
-		p.sweepIfMoved(it.shard)
+	if !it.unsettled && !l.budget.spend() {
+		w.due = time.Now().Add(time.Second + rand.N(2*time.Second))
+		p.parking.park(w)
 		return
 	}
 	l.queue.push(it)
-	p.sweepIfMoved(it.shard)
 }
 
 // sweepIfMoved follows each putting back of a request: a shard that left

@@ -35,7 +35,7 @@ func (p *Pipeline) process(it *item, line *line, ready func()) {
 	case retry:
 		p.park(it, d)
 	case later:
-		p.parking.park(it, time.Now().Add(d.after))
+		p.parking.park(waiter{due: time.Now().Add(d.after), shard: it.shard, it: it})
 	case keep:
 		line.queue.push(it)
 	case closed:

@@ -154,14 +154,12 @@ func (p *Pipeline) readOn(s *shard, tail Reader) {
 // lookAfter takes charge of a request that lives in the ledger.
 func (p *Pipeline) lookAfter(s *shard, e *ledger.Entry) {
 	s.mu.Lock()
-	it := &item{shard: s, entry: e, fetched: time.Now(), unknownSince: e.Called, attempts: e.Attempts, calls: e.Calls}
-	due := e.Due
+	w := waiter{due: e.Due, shard: s, entry: e}
 	if e.Step != ledger.Parked {
-		it.unsettled = true
-		due = p.settleAt(s, e)
+		w.due, w.unsettled = p.settleAt(s, e), true
 	}
 	s.mu.Unlock()
-	p.parking.park(it, due)
+	p.parking.park(w)
 	p.sweepIfMoved(s)
 }
 

@@ -386,6 +386,32 @@ func TestUnknownOutcome(t *testing.T) {
 	})
 }
 
+func TestUnknownOutcomesAreNotRepeatedForEver(t *testing.T) {
+	for name, vendor := range map[string]func(*fakeVendor) vendors.Adapter{
+		"vendor can be asked":    func(v *fakeVendor) vendors.Adapter { return findingVendor{v} },
+		"vendor cannot be asked": func(v *fakeVendor) vendors.Adapter { return v },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				v := &fakeVendor{}
+				v.answer = func(vendors.Call, int) (vendors.Verdict, error) {
+					v.set(func() { v.kept = nil })
+					return vendors.Verdict{}, lost()
+				}
+				w := join(t, newFakeTopics(), vendor(v), nil)
+				w.assign([]int{0}, nil, nil)
+				w.send(0, "r-1", "sub-1")
+				settle(time.Hour)
+				wantOncePerRequest(t, w, 1)
+				if r := w.results()[0]; r.Outcome != event.Failed || r.Calls != 3 || !cmp.Equal(r.Reasons, []event.Reason{event.AttemptsExhausted}) {
+					t.Errorf("result %+v", r)
+				}
+				w.shut()
+			})
+		})
+	}
+}
+
 func TestNoCallBeforeItsClaimIsInTheLog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := setup(t, nil)

@@ -97,7 +97,7 @@ func (p *Pipeline) inquire(it *item, lane *vendors.Lane, ready func()) (d decisi
 	case verdict == nil:
 		p.metrics.unknown.WithLabelValues(resolvedNotFound).Inc()
 		it.unknownSince = time.Time{}
-		return decision{}, false
+		return p.unlessExhausted(it)
 	}
 	p.metrics.unknown.WithLabelValues(resolvedFound).Inc()
 	p.log.Info("verdict of a call of unknown outcome found", "request_id", it.request.RequestID, "vendor", it.request.Vendor)
@@ -135,11 +135,25 @@ func (p *Pipeline) repeatOrHold(it *item) (d decision, known bool) {
 		p.metrics.unknown.WithLabelValues(resolvedHold).Inc()
 		return decision{action: giveUp, stage: event.StageVendor, reason: event.UnknownOutcome, cause: errUnknown}, true
 	}
+	if d, exhausted := p.unlessExhausted(it); exhausted {
+		return d, true
+	}
 	p.metrics.unknown.WithLabelValues(resolvedRepeat).Inc()
 	p.metrics.possibleDouble.Inc()
 	p.log.Warn("call of unknown outcome repeated: it may be charged twice", "request_id", it.request.RequestID, "vendor", it.request.Vendor)
 	it.unknownSince = time.Time{}
 	return decision{}, false
 }
+
+// unlessExhausted lets the attempt go on with a call, unless the one of unknown
+// outcome was the last.
+func (p *Pipeline) unlessExhausted(it *item) (d decision, known bool) {
+	if it.attempts <= p.cfg.Retry.MaxAttempts {
+		return decision{}, false
+	}
+	return decision{action: giveUp, stage: event.StageVendor, reason: event.AttemptsExhausted, cause: errNoAnswer}, true
+}
+
+var errNoAnswer = errors.New("the vendor did not answer, and has no record of the calls")
 
 var errUnknown = errors.New("nobody knows what became of the call, and it is set to be held")

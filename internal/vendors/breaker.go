@@ -58,7 +58,7 @@ func newBreaker(name string, cfg BreakerConfig, onChange func(BreakerState)) *br
 	b := &breaker{cfg: cfg, changed: make(chan struct{})}
 	b.two = gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
 		Name:         name,
-		MaxRequests:  uint32(cfg.Probes), //nolint:gosec // bounded by the settings
+		MaxRequests:  uint32(cfg.Probes),
 		Interval:     cfg.Window,
 		BucketPeriod: cfg.Window / 10,
 		Timeout:      cfg.Open,

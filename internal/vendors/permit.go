@@ -15,7 +15,7 @@ const lateness = 10 * time.Millisecond
 // ahead is how far before its slot a permit is handed out, beyond the caller's lead.
 const ahead = 5 * time.Millisecond
 
-// ErrMissed: the permit's slot has passed, or the lane closed meanwhile. No
+// ErrMissed says that the permit's slot has passed, or the lane closed meanwhile. No
 // call was made; reserve again.
 var ErrMissed = errors.New("the permit's slot was missed")
 
