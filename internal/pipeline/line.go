@@ -20,6 +20,7 @@ type line struct {
 	preparing, begun chan struct{}
 	lead             lead
 	budget           *budget
+	inquiry          *inquiry
 }
 
 // prepareAhead is for how long a lane's permits, in seconds, selfies are
@@ -44,6 +45,7 @@ func newLine(lane *vendors.Lane, retryShare float64) *line {
 		preparing: make(chan struct{}, preparing),
 		begun:     make(chan struct{}, preparing+lane.MaxInFlight()),
 		budget:    newBudget(retryShare),
+		inquiry:   newInquiry(lane),
 	}
 }
 

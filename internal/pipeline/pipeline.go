@@ -274,7 +274,8 @@ func (p *Pipeline) unpark(w waiter) {
 		return
 	}
 	l := p.lines[it.request.Vendor]
-	if !it.unsettled && !l.budget.spend() {
+	// To find out what became of a call is no retry.
+	if !it.unsettled && it.unknownSince.IsZero() && !l.budget.spend() {
 		w.due = time.Now().Add(time.Second + rand.N(2*time.Second))
 		p.parking.park(w)
 		return

@@ -66,7 +66,7 @@ func (p *Pipeline) attempt(it *item, line *line, ready func()) decision {
 		line.budget.earn()
 	}
 	if !it.unknownSince.IsZero() {
-		if d, known := p.inquire(it, line.lane, ready); known {
+		if d, known := p.inquire(it, line, ready); known {
 			return d
 		}
 	}

@@ -412,6 +412,25 @@ func TestUnknownOutcomesAreNotRepeatedForEver(t *testing.T) {
 	}
 }
 
+func TestManyUnknownOutcomesAreAskedAboutTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		v := &fakeVendor{listing: 2 * time.Second}
+		v.answer = func(vendors.Call, int) (vendors.Verdict, error) { return vendors.Verdict{}, lost() }
+		w := join(t, newFakeTopics(), findingVendor{v}, func(c *Config, l *vendors.LaneConfig) { l.Breaker.Ratio = 1.1 })
+		w.assign([]int{0, 1, 2}, nil, nil)
+		for i := range 60 {
+			w.send(i%3, fmt.Sprint("r-", i), fmt.Sprint("sub-", i))
+		}
+		settle(10 * time.Minute)
+		wantOncePerRequest(t, w, 60)
+		wantCalls(t, w, 1)
+		if v.asked > 15 {
+			t.Errorf("the vendor was asked %d times about 60 calls", v.asked)
+		}
+		w.shut()
+	})
+}
+
 func TestNoCallBeforeItsClaimIsInTheLog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := setup(t, nil)
@@ -590,10 +609,14 @@ func TestRetriesKeepToTheirBudget(t *testing.T) {
 		for i := range 600 {
 			w.send(i%3, fmt.Sprint("r-", i), fmt.Sprint("sub-", i))
 		}
-		settle(5 * time.Minute)
+		settle(30 * time.Second)
 		retries := len(w.vendor.called()) - 600
-		if most := budgetReserve + 60 + 1; retries > most || retries < budgetReserve {
-			t.Errorf("%d retries for 600 first attempts at a budget of a tenth", retries)
+		if most := budgetReserve + 60 + 30*budgetPerSecond + 1; retries > most || retries < budgetReserve {
+			t.Errorf("%d retries in 30 s for 600 first attempts at a budget of a tenth", retries)
+		}
+		settle(time.Hour)
+		if n := len(w.results()); n != 600 {
+			t.Errorf("%d of 600 requests came to an end: retries must not starve", n)
 		}
 		w.shut()
 	})

@@ -83,14 +83,14 @@ func (p *Pipeline) settleAnswered(it *item) decision {
 
 // inquire finds out what became of a call of unknown outcome. known is false if
 // the call is to be repeated.
-func (p *Pipeline) inquire(it *item, lane *vendors.Lane, ready func()) (d decision, known bool) {
-	finder, ok := lane.Adapter().(vendors.Finder)
-	if !ok {
+func (p *Pipeline) inquire(it *item, line *line, ready func()) (d decision, known bool) {
+	if line.inquiry.finder == nil {
 		return p.repeatOrHold(it)
 	}
-	verdict, err := p.find(it, lane, finder, ready)
+	ready() // what waits here needs no selfie yet
+	verdict, err := p.find(it, line.inquiry)
 	switch {
-	case errors.Is(err, vendors.ErrMissed):
+	case errors.Is(err, errNotAsked):
 		return decision{action: keep, cause: err}, true
 	case err != nil:
 		return p.decide(it, event.StageVendor, err), true
@@ -105,17 +105,12 @@ func (p *Pipeline) inquire(it *item, lane *vendors.Lane, ready func()) (d decisi
 }
 
 // find asks the vendor for the authentication that a lost call may have made;
-// nil means that there is none. Asking takes a permit, like a call.
-func (p *Pipeline) find(it *item, lane *vendors.Lane, finder vendors.Finder, ready func()) (*vendors.Verdict, error) {
+// nil means that there is none.
+func (p *Pipeline) find(it *item, inquiry *inquiry) (*vendors.Verdict, error) {
 	if err := p.lease.wait(it.shard.ctx); err != nil {
 		return nil, err
 	}
-	permit, err := lane.Reserve(it.shard.ctx, 0)
-	if err != nil {
-		return nil, err
-	}
-	ready()
-	found, err := lane.Find(it.shard.ctx, permit, finder, callOf(it), it.unknownSince.Add(-findSkew))
+	found, err := inquiry.ask(it.shard.ctx, callOf(it), it.unknownSince.Add(-findSkew))
 	if err != nil {
 		return nil, err
 	}

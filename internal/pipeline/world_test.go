@@ -185,6 +185,8 @@ type fakeVendor struct {
 	most   int                          // calls at once for one subject
 	kept   map[string][]vendors.Verdict // what it charged, by subject
 	asked  int
+	// listing is how long it takes to say what it did.
+	listing time.Duration
 }
 
 func (v *fakeVendor) Name() event.Vendor { return event.Argos }
@@ -238,16 +240,26 @@ func (v *fakeVendor) Authenticate(ctx context.Context, c vendors.Call) (vendors.
 // findingVendor is a vendor that can be asked what it did.
 type findingVendor struct{ *fakeVendor }
 
-func (v findingVendor) Find(_ context.Context, c vendors.Call, since time.Time) (found []vendors.Verdict, _ error) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	v.asked++
-	for _, done := range v.kept[c.SubmissionID] {
-		if !done.At.Before(since) {
-			found = append(found, done)
+func (v findingVendor) Find(ctx context.Context, calls []vendors.Call, since time.Time, turn vendors.Turn) (found [][]vendors.Verdict, _ error) {
+	err := turn(ctx, func(context.Context) error {
+		if v.listing > 0 {
+			time.Sleep(v.listing) // fake time
 		}
-	}
-	return found, nil
+		v.mu.Lock()
+		defer v.mu.Unlock()
+		v.asked++
+		for _, c := range calls {
+			var mine []vendors.Verdict
+			for _, done := range v.kept[c.SubmissionID] {
+				if !done.At.Before(since) {
+					mine = append(mine, done)
+				}
+			}
+			found = append(found, mine)
+		}
+		return nil
+	})
+	return found, err
 }
 
 func (v *fakeVendor) called() []string {

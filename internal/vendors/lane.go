@@ -125,19 +125,27 @@ func (l *Lane) Call(ctx context.Context, p *Permit, c Call, may func() error) (V
 	return v, err
 }
 
-// Find asks what became of a call, with a permit like any other call: a vendor
-// may count it. ErrMissed means that it was not asked.
-func (l *Lane) Find(ctx context.Context, p *Permit, finder Finder, c Call, since time.Time) ([]Verdict, error) {
-	if err := p.wait(ctx); err != nil {
-		p.Release()
-		return nil, err
+// Turn is the lane's Turn: each request takes a permit, like a call.
+func (l *Lane) Turn(ctx context.Context, do func(context.Context) error) error {
+	for {
+		p, err := l.Reserve(ctx, 0)
+		if err != nil {
+			return err
+		}
+		if err := p.wait(ctx); err != nil {
+			p.Release()
+			if errors.Is(err, ErrMissed) {
+				continue
+			}
+			return err
+		}
+		timed, cancel := context.WithTimeoutCause(ctx, l.cfg.Timeout, ErrTimeout)
+		start := time.Now()
+		err = do(timed)
+		cancel()
+		p.end(err, time.Since(start))
+		return err
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, l.cfg.Timeout, ErrTimeout)
-	defer cancel()
-	start := time.Now()
-	found, err := finder.Find(ctx, c, since)
-	p.end(err, time.Since(start))
-	return found, err
 }
 
 // OnThrottle sets what is told of each back-off that the vendor asked for; it

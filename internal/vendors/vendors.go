@@ -83,12 +83,20 @@ type Capabilities struct {
 	Liveness event.Liveness
 }
 
-// Finder is an adapter whose vendor can be asked what became of a call.
+// Finder is an adapter whose vendor can be asked what became of calls.
 type Finder interface {
-	// Find returns the authentications that the vendor made for the subject
-	// of c at or after since, oldest first.
-	Find(ctx context.Context, c Call, since time.Time) ([]Verdict, error)
+	// Find returns for each of the calls the authentications that the vendor
+	// made for its subject at or after since, oldest first. It never returns
+	// less than there is: what it cannot read is an error. Each of its own
+	// requests to the vendor is made within turn.
+	Find(ctx context.Context, calls []Call, since time.Time, turn Turn) ([][]Verdict, error)
 }
+
+// Turn waits until a request may be made to the vendor and has it made by do,
+// whose error it returns: a vendor counts requests, whatever they are for. The
+// context given to do has the lane's timeout. Its own errors are those of
+// Lane.Reserve.
+type Turn func(ctx context.Context, do func(context.Context) error) error
 
 // Eraser is an adapter whose vendor can delete an authentication's data.
 type Eraser interface {

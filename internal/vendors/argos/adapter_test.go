@@ -258,7 +258,7 @@ func TestFindReadsEveryPage(t *testing.T) {
 	// create_time has milliseconds: a call made just after since may bear the
 	// millisecond before it.
 	since := time.Date(2026, 2, 3, 13, 0, 0, 400_000, time.FixedZone("", 3600))
-	got, err := a.Find(t.Context(), vendors.Call{SubmissionID: " sub-1 "}, since)
+	got, err := find(t, a, vendors.Call{SubmissionID: " sub-1 "}, since)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -282,7 +282,7 @@ func TestFindReadsEveryPage(t *testing.T) {
 func TestFindReadsTheOlderList(t *testing.T) {
 	var queries []url.Values
 	a := pages(t, &queries, map[string]string{"": golden(t, "list_flat.json")})
-	got, err := a.Find(t.Context(), vendors.Call{SubmissionID: "sub-1"}, time.Date(2026, 2, 3, 12, 0, 0, 0, time.UTC))
+	got, err := find(t, a, vendors.Call{SubmissionID: "sub-1"}, time.Date(2026, 2, 3, 12, 0, 0, 0, time.UTC))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -315,7 +315,7 @@ func TestFindNeverGuesses(t *testing.T) {
 	} {
 		var queries []url.Values
 		a := pages(t, &queries, map[string]string{"": c.body, "a-1": c.body})
-		found, err := a.Find(t.Context(), vendors.Call{SubmissionID: "sub-1"}, time.Date(2026, 2, 3, 0, 0, 0, 0, time.UTC))
+		found, err := find(t, a, vendors.Call{SubmissionID: "sub-1"}, time.Date(2026, 2, 3, 0, 0, 0, 0, time.UTC))
 		if err == nil {
 			t.Errorf("%s: found %v without an error", c.name, found)
 			continue
@@ -323,5 +323,47 @@ func TestFindNeverGuesses(t *testing.T) {
 		if e := fault(t, err); e.Kind != vendors.Transient || e.Code != c.code || e.Unknown {
 			t.Errorf("%s: %v (unknown %v), want transient %s", c.name, e, e.Unknown, c.code)
 		}
+	}
+}
+
+// find asks for one call, without a limit.
+func find(t *testing.T, a *Adapter, c vendors.Call, since time.Time) ([]vendors.Verdict, error) {
+	t.Helper()
+	found, err := a.Find(t.Context(), []vendors.Call{c}, since, vendortest.NoLimit)
+	if err != nil {
+		return nil, err
+	}
+	return found[0], nil
+}
+
+func TestFindTellsSubmissionsApartAndTakesATurnForEachPage(t *testing.T) {
+	turns := 0
+	a := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		page := `[{"data":[{"auth_id":"a-1","auth_status":"approved","create_time":"2026-02-03T04:05:06.000Z","kyc_submission_id":"s-1"},
+			{"auth_id":"a-2","auth_status":"approved","create_time":"2026-02-03T04:05:06.000Z","kyc_submission_id":"s-2"}],
+			"nextPage_key":{"authId":"a-2","createTime":"2026-02-03T04:05:06.000Z"}}]`
+		if r.URL.Query().Get("nextKey_id") != "" {
+			page = `[{"data":[{"auth_id":"a-3","auth_status":"approved","create_time":"2026-02-03T04:05:07.000Z","kyc_submission_id":"s-1"}]}]`
+		}
+		_, _ = w.Write([]byte(page))
+	})
+	found, err := a.Find(t.Context(), []vendors.Call{{SubmissionID: "s-2"}, {SubmissionID: "s-1"}, {SubmissionID: "s-3"}},
+		time.Date(2026, 2, 3, 0, 0, 0, 0, time.UTC), func(ctx context.Context, do func(context.Context) error) error {
+			turns++
+			return do(ctx)
+		})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got [][]string
+	for _, verdicts := range found {
+		ids := []string{}
+		for _, v := range verdicts {
+			ids = append(ids, v.Reference)
+		}
+		got = append(got, ids)
+	}
+	if diff := cmp.Diff([][]string{{"a-2"}, {"a-1", "a-3"}, {}}, got); diff != "" || turns != 2 {
+		t.Errorf("found (-want +got):\n%s in %d turns", diff, turns)
 	}
 }

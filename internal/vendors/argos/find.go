@@ -25,60 +25,81 @@ const (
 )
 
 // Find lists the authentications of the days from since until now and keeps
-// those of c's submission. The vendor cannot filter by submission, so it reads
-// every page, at the cost of one free call per 1000 authentications of all
-// subjects. create_time is the vendor's clock: a caller gives since a margin
-// for the difference. How soon an authentication is listed is not documented: a
-// caller lets some time pass before it takes "none" for an answer.
+// those of the calls' submissions. The vendor cannot filter by submission, so it
+// reads every page, at the cost of one free request per 1000 authentications of
+// all subjects: ask for many calls at once. create_time is the vendor's clock: a
+// caller gives since a margin for the difference.
 //
 // A list has no fail codes: the reason of a rejection is
 // event.SimilarityBelowThreshold where the listed similarity is under the
 // listed threshold, else event.OtherRejection.
 //
 // When it cannot tell, it is a Transient error, never a short list: a row of
-// the submission without readable time or final status (no_verdict), pages
-// without end (find_incomplete).
-func (a *Adapter) Find(ctx context.Context, c vendors.Call, since time.Time) ([]vendors.Verdict, error) {
-	submissionID := strings.TrimSpace(c.SubmissionID)
-	if submissionID == "" {
-		return nil, refused(opFind, codeSubmissionMissing)
+// one of the submissions without readable time or final status (no_verdict),
+// pages without end (find_incomplete).
+func (a *Adapter) Find(ctx context.Context, calls []vendors.Call, since time.Time, turn vendors.Turn) ([][]vendors.Verdict, error) {
+	bySubmission := make(map[string][]vendors.Verdict, len(calls))
+	for _, c := range calls {
+		submissionID := strings.TrimSpace(c.SubmissionID)
+		if submissionID == "" {
+			return nil, refused(opFind, codeSubmissionMissing)
+		}
+		bySubmission[submissionID] = nil
 	}
-	since = since.UTC().Truncate(timestampUnit)
+	if err := a.findAll(ctx, bySubmission, since.UTC().Truncate(timestampUnit), turn); err != nil {
+		return nil, err
+	}
+	found := make([][]vendors.Verdict, len(calls))
+	for i, c := range calls {
+		found[i] = bySubmission[strings.TrimSpace(c.SubmissionID)]
+		slices.SortStableFunc(found[i], func(x, y vendors.Verdict) int { return x.At.Compare(y.At) })
+	}
+	return found, nil
+}
 
-	var found []vendors.Verdict
+// findAll reads the pages and adds what is of one of the submissions to it.
+func (a *Adapter) findAll(ctx context.Context, bySubmission map[string][]vendors.Verdict, since time.Time, turn vendors.Turn) error {
 	var key pageKey
 	for range maxPages {
-		query := url.Values{
-			"startDate": {since.Add(-dayMargin).Format(time.DateOnly)},
-			"endDate":   {a.now().UTC().Add(dayMargin).Format(time.DateOnly)},
-		}
-		key.query(query)
-		p, err := a.list(ctx, opFind, query, pageSize)
+		p, err := a.findPage(ctx, since, key, turn)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		for _, item := range p.items {
-			if item.text("kyc_submission_id") != submissionID {
+			submissionID := item.text("kyc_submission_id")
+			if _, asked := bySubmission[submissionID]; !asked {
 				continue
 			}
 			v, ok := listed(item)
 			if !ok {
-				return nil, undecided(codeNoVerdict)
+				return undecided(codeNoVerdict)
 			}
 			if !v.At.Before(since) {
-				found = append(found, v)
+				bySubmission[submissionID] = append(bySubmission[submissionID], v)
 			}
 		}
 		switch p.next {
 		case pageKey{}:
-			slices.SortStableFunc(found, func(x, y vendors.Verdict) int { return x.At.Compare(y.At) })
-			return found, nil
+			return nil
 		case key, unpaged:
-			return nil, undecided(codeFindIncomplete)
+			return undecided(codeFindIncomplete)
 		}
 		key = p.next
 	}
-	return nil, undecided(codeFindIncomplete)
+	return undecided(codeFindIncomplete)
+}
+
+func (a *Adapter) findPage(ctx context.Context, since time.Time, key pageKey, turn vendors.Turn) (p page, err error) {
+	query := url.Values{
+		"startDate": {since.Add(-dayMargin).Format(time.DateOnly)},
+		"endDate":   {a.now().UTC().Add(dayMargin).Format(time.DateOnly)},
+	}
+	key.query(query)
+	err = turn(ctx, func(ctx context.Context) error {
+		p, err = a.list(ctx, opFind, query, pageSize)
+		return err
+	})
+	return p, err
 }
 
 func undecided(code string) error {

@@ -97,7 +97,7 @@ func TestUnknownOutcomeIsFoundAndErased(t *testing.T) {
 		if e := fault(t, err); !e.Unknown {
 			t.Fatalf("%s: %v, want an unknown outcome", shape, e)
 		}
-		found, err := a.Find(t.Context(), call("sub-reset"), began)
+		found, err := find(t, a, call("sub-reset"), began)
 		if err != nil || len(found) != 1 || found[0].Outcome != event.Approved {
 			t.Fatalf("%s: found %+v and %v, want one approval", shape, found, err)
 		}

@@ -24,7 +24,7 @@ func (s *stage) operations() []operation {
 		all = append(all, operation{"Find", func(ctx context.Context, s *stage) error {
 			call, _ := s.call(0)
 			call.Selfie = nil
-			_, err := s.adapter.(vendors.Finder).Find(ctx, call, time.Now().Add(-time.Hour))
+			_, err := s.adapter.(vendors.Finder).Find(ctx, []vendors.Call{call}, time.Now().Add(-time.Hour), NoLimit)
 			return err
 		}})
 	}
@@ -89,3 +89,6 @@ func (b *bench) operateCancelled(op operation) {
 		b.find("%s: cancelled, but the cause is not in the error: %v", op.name, err)
 	}
 }
+
+// NoLimit is a vendors.Turn that lets every request through at once.
+func NoLimit(ctx context.Context, do func(context.Context) error) error { return do(ctx) }
