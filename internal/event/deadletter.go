@@ -38,9 +38,10 @@ type DeadLetter struct {
 	CampaignID string
 }
 
-// HeaderRedrive marks a record that was sent back from the dead-letter topic:
-// it lets a failed answer be superseded.
-const HeaderRedrive = "reauth-redrive"
+// HeaderCampaign names the campaign of a record: in a dead letter, and in a record
+// that may be no request, so that it can be counted all the same. What a
+// request itself says goes before it.
+const HeaderCampaign = "reauth-campaign-id"
 
 // The headers of a dead letter: the names that Kafka's own dead-letter queue
 // of share groups uses (KIP-1191), and ours.
@@ -62,7 +63,7 @@ const (
 	deadOriginalTime = "reauth-original-time"
 	deadRequestID    = "reauth-request-id"
 	deadVendor       = "reauth-vendor"
-	deadCampaignID   = "reauth-campaign-id"
+	deadCampaignID   = HeaderCampaign
 
 	// deadHeaders is how many those are.
 	deadHeaders = 15
@@ -150,36 +151,6 @@ func ParseDeadLetter(rec Record) (d DeadLetter, origin Source, original Record, 
 		Headers:   theirs,
 		Time:      at,
 	}, nil
-}
-
-// Redrive returns the original in dead, a dead letter, as it is to be sent
-// back: to the topic that it came from and the shard of dead, with its origin
-// and HeaderRedrive in its headers. The origin may have come from upstream, so
-// it must be one of topics: nobody shall have a record of theirs written
-// elsewhere by being dead-lettered. Time is zero, so that the record gets a
-// new timestamp: with the old one the topic's retention could delete it at
-// once.
-func Redrive(dead Record, topics ...string) (Record, error) {
-	_, origin, rec, err := ParseDeadLetter(dead)
-	if err != nil {
-		return Record{}, fmt.Errorf("sending a dead letter back: %w", err)
-	}
-	if !slices.Contains(topics, origin.Topic) {
-		return Record{}, errors.New("sending a dead letter back: its origin is not a topic of requests")
-	}
-	if _, ok := originOf(rec.Headers); !ok {
-		rec.Headers = append(rec.Headers,
-			Header{Key: dlqTopic, Value: []byte(origin.Topic)},
-			Header{Key: dlqPartition, Value: []byte(strconv.Itoa(origin.Partition))},
-			Header{Key: dlqOffset, Value: []byte(strconv.FormatInt(origin.Offset, 10))})
-	}
-	if _, ok := rec.Header(HeaderRedrive); !ok {
-		rec.Headers = append(rec.Headers, Header{Key: HeaderRedrive, Value: []byte("true")})
-	}
-	rec.Partition = dead.Partition
-	rec.Offset = 0
-	rec.Time = time.Time{}
-	return rec, nil
 }
 
 // parseDeadHeaders reads the headers that Record added. at is the time of the

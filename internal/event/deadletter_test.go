@@ -128,7 +128,7 @@ func count(rec event.Record, key string) (n int) {
 }
 
 func TestRedriveSendsTheOriginalBack(t *testing.T) {
-	_, back, again := second(t)
+	first, back, again := second(t)
 	if back.Topic != event.TopicRequests || back.Partition != 3 || string(back.Value) != argosRequest {
 		t.Errorf("sent to %s/%d: %s", back.Topic, back.Partition, back.Value)
 	}
@@ -141,6 +141,17 @@ func TestRedriveSendsTheOriginalBack(t *testing.T) {
 	}
 	if n := count(twice, event.HeaderRedrive); n != 1 || len(twice.Headers) != len(back.Headers) {
 		t.Errorf("%d redrive headers and %d headers in all; want 1 and %d", n, len(twice.Headers), len(back.Headers))
+	}
+	if event.Redrives(first) != 0 || event.Redrives(back) != 1 || event.Redrives(again) != 1 || event.Redrives(twice) != 2 {
+		t.Errorf("sent back %d, %d, %d and %d times; want 0, 1, 1 and 2", event.Redrives(first), event.Redrives(back),
+			event.Redrives(again), event.Redrives(twice))
+	}
+	want := event.Source{Topic: event.TopicRequests, Partition: 3, Offset: 1207}
+	if origin, ok := event.Redriven(twice); !ok || origin != want {
+		t.Errorf("first read at %+v, %t; want %+v", origin, ok, want)
+	}
+	if _, ok := event.Redriven(first); ok {
+		t.Error("a dead letter counts as sent back")
 	}
 	if !twice.Time.IsZero() {
 		t.Errorf("the record keeps the time %v", twice.Time)

@@ -80,5 +80,6 @@
 // first read. Redrive keeps it in the record that it sends back, and a record
 // that has one gets no second one: the first origin wins. Since upstream may
 // write such headers too, the origin is a hint, and Redrive sends nothing to a
-// topic that its caller has not named.
+// topic that its caller has not named. How often a record was sent back stands
+// in its header reauth-redrive.
 package event
