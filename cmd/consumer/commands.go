@@ -65,7 +65,7 @@ func runService(cmd *cobra.Command, load loader) error {
 	for _, w := range c.Warnings() {
 		log.Warn("doubtful setting", "setting", w.Key, "warning", w.Error())
 	}
-	ops.SetMemoryLimit(log)
+	ops.SetMemoryLimit(log, uint64(c.Selfies.MaxMemory)) // selfies lie outside the heap
 	s, err := app.New(cmd.Context(), c, version, log)
 	if err != nil {
 		return err

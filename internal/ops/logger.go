@@ -58,10 +58,13 @@ var secretNames = []string{
 	"privatekey", "secret", "signaturekey", "token",
 }
 
+// separators are taken out of keys before they are looked at.
+var separators = strings.NewReplacer("_", "", "-", "", ".", "")
+
 // namesSecret tells whether key sounds like a secret. Where one is kept, or
 // issued, is none.
 func namesSecret(key string) bool {
-	key = strings.NewReplacer("_", "", "-", "", ".", "").Replace(strings.ToLower(key))
+	key = separators.Replace(strings.ToLower(key))
 	if strings.HasSuffix(key, "file") || strings.HasSuffix(key, "url") {
 		return false
 	}

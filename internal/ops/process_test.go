@@ -26,18 +26,21 @@ func TestMemoryLimitIsAShareOfTheContainers(t *testing.T) {
 
 	for _, tc := range []struct {
 		name      string
+		outside   uint64
 		available memlimit.Provider
 		want      int64
 		logged    string
 	}{
-		{"limited", memlimit.Limit(1000 << 20), 900 << 20, `level=INFO msg="memory limit" bytes=943718400`},
-		{"no limit", func() (uint64, error) { return 0, memlimit.ErrNoLimit }, math.MaxInt64 - 1, `level=INFO msg="memory is not limited"`},
-		{"no cgroup", func() (uint64, error) { return 0, memlimit.ErrNoCgroup }, math.MaxInt64 - 1, `level=INFO msg="memory is not limited"`},
-		{"unreadable", func() (uint64, error) { return 0, errors.New("denied") }, math.MaxInt64 - 1, `level=WARN msg="memory limit not set"`},
+		{"limited", 0, memlimit.Limit(1000 << 20), 900 << 20, `level=INFO msg="memory limit" bytes=943718400`},
+		{"less what lies outside the heap", 500 << 20, memlimit.Limit(1500 << 20), 900 << 20, `level=INFO msg="memory limit" bytes=943718400`},
+		{"hardly more than what lies outside", 500 << 20, memlimit.Limit(900 << 20), math.MaxInt64 - 1, "raise its limit"},
+		{"no limit", 0, func() (uint64, error) { return 0, memlimit.ErrNoLimit }, math.MaxInt64 - 1, `level=INFO msg="memory is not limited"`},
+		{"no cgroup", 0, func() (uint64, error) { return 0, memlimit.ErrNoCgroup }, math.MaxInt64 - 1, `level=INFO msg="memory is not limited"`},
+		{"unreadable", 0, func() (uint64, error) { return 0, errors.New("denied") }, math.MaxInt64 - 1, `level=WARN msg="memory limit not set"`},
 	} {
 		debug.SetMemoryLimit(math.MaxInt64 - 1) // told from the highest, which the library sets
 		var out bytes.Buffer
-		setMemoryLimit(slog.New(slog.NewTextHandler(&out, nil)), tc.available)
+		setMemoryLimit(slog.New(slog.NewTextHandler(&out, nil)), tc.outside, tc.available)
 		if got := debug.SetMemoryLimit(-1); got != tc.want || !strings.Contains(out.String(), tc.logged) {
 			t.Errorf("%s: limit %d, want %d; logged %s", tc.name, got, tc.want, out.String())
 		}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"image"
-	"image/jpeg"
 	"image/png"
 	"io"
 
@@ -42,7 +41,7 @@ func inspect(content *buffer, maxPixels int) (picture, *Error) {
 }
 
 func inspectJPEG(content *buffer, maxPixels int) (picture, *Error) {
-	config, err := jpeg.DecodeConfig(io.NewSectionReader(content, 0, content.size))
+	config, err := jpegConfig(content)
 	if err != nil {
 		return picture{}, badHeader(err)
 	}

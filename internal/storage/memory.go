@@ -12,8 +12,8 @@ const (
 	// chunkSize is the unit of memory. A selfie of 100 KB wastes a fifth of
 	// it; smaller chunks would cost more reads per selfie.
 	chunkSize = 64 << 10
-	// trimEvery is how long a chunk may lie unused before it is left to the
-	// garbage collector, to within a factor of two.
+	// trimEvery is how long a chunk may lie unused before it is freed, to
+	// within a factor of two.
 	trimEvery = 30 * time.Second
 )
 
@@ -85,7 +85,7 @@ func (m *memory) take() *chunk {
 		return c
 	}
 	m.metrics.kept.Add(chunkSize)
-	return new(chunk)
+	return newChunk()
 }
 
 // put keeps chunks for reuse. It comes before the unreserve of the same bytes,
@@ -97,7 +97,7 @@ func (m *memory) put(chunks []*chunk) {
 		return
 	}
 	if m.closed {
-		m.metrics.kept.Sub(float64(len(chunks) * chunkSize))
+		m.discard(chunks)
 		return
 	}
 	m.free = append(m.free, chunks...)
@@ -123,12 +123,20 @@ func (m *memory) trim() {
 	m.trimmer.Reset(trimEvery)
 }
 
-// drop leaves n free chunks to the garbage collector. The caller holds mu.
+// drop frees n of the free chunks. The caller holds mu.
 func (m *memory) drop(n int) {
 	left := len(m.free) - n
+	m.discard(m.free[left:])
 	clear(m.free[left:])
 	m.free = m.free[:left]
-	m.metrics.kept.Sub(float64(n * chunkSize))
+}
+
+// discard frees chunks that nobody will ask for again.
+func (m *memory) discard(chunks []*chunk) {
+	for _, c := range chunks {
+		freeChunk(c)
+	}
+	m.metrics.kept.Sub(float64(len(chunks) * chunkSize))
 }
 
 // close drops the free chunks, and those that come back later as they do.

@@ -16,16 +16,19 @@ import (
 )
 
 const (
-	// fetchWait is how long a broker holds a fetch back when there is nothing
-	// new; kafka-go reads in a loop of its own, so it adds no delay.
-	fetchWait = 250 * time.Millisecond
+	// fetchWait is how long a fetch may take when there is nothing new; it adds
+	// no delay to what is. kafka-go v0.4.51 leaves a second of it for the way
+	// to the broker and back, but of less than a second only a quarter: with
+	// 250 ms, every silence on a busy machine or a long line ended as a timeout
+	// and a new connection.
+	fetchWait = 5 * time.Second
 	// fetchQueue is how many records kafka-go reads ahead. Back-pressure is
 	// the caller's: it stops calling Fetch.
 	fetchQueue = 8
 	// fetchBytes is what one answer may hold, unless a single batch is larger.
 	fetchBytes = 1 << 20
-	// idleCheck is how long Fetch waits before it looks for what keeps it
-	// waiting: kafka-go v0.4.51 says nothing when its position has been
+	// idleCheck is how long Fetch waits, at most, before it looks for what
+	// keeps it waiting: kafka-go v0.4.51 says nothing when its position has been
 	// deleted or cut off, and can stand still at a broker that has lost the
 	// leadership.
 	idleCheck = 10 * time.Second
@@ -44,11 +47,12 @@ type Reader struct {
 
 	// next is the position to be fetched, FirstOffset until it is known; held
 	// is a record that was fetched but is to follow a GapError.
-	next    int64
-	held    *event.Record
-	located bool      // next has been compared with the partition's extent
-	past    time.Time // since when next lies past the end; zero: it does not
-	stuckAt int64     // next at the last idle check that found records waiting; -1: none
+	next     int64
+	held     *event.Record
+	located  bool      // next has been compared with the partition's extent
+	past     time.Time // since when next lies past the end; zero: it does not
+	stuckAt  int64     // next at the last idle check that found records waiting; -1: none
+	patience patience
 
 	high atomic.Int64
 
@@ -133,7 +137,7 @@ var (
 	errPast = errors.New("next lies past the end, for now")
 )
 
-// step waits for one message, for at most idleCheck.
+// step waits for one message, for at most idleCheck, at least half of it.
 func (r *Reader) step(ctx context.Context) (kafka.Message, error) {
 	if !r.located {
 		if err := r.locate(ctx); err != nil {
@@ -144,15 +148,18 @@ func (r *Reader) step(ctx context.Context) (kafka.Message, error) {
 	if err != nil {
 		return kafka.Message{}, err
 	}
-	waiting, cancel := context.WithTimeout(ctx, idleCheck)
-	defer cancel()
+	waiting := r.patience.within(ctx)
 	message, err := feed.reader.FetchMessage(waiting)
+	silent := waiting.Err() != nil
+	if err != nil {
+		r.patience.end()
+	}
 	switch {
 	case err == nil:
 		return message, r.explain(ctx, message)
 	case ctx.Err() != nil:
 		return message, err
-	case errors.Is(err, context.DeadlineExceeded) && waiting.Err() != nil:
+	case errors.Is(err, context.DeadlineExceeded) && silent:
 		return kafka.Message{}, r.inspect(ctx)
 	case errors.Is(err, kafka.OffsetOutOfRange), errors.Is(err, io.EOF):
 		// kafka-go's reader has ended; find out where we are.

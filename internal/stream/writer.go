@@ -24,7 +24,9 @@ type WriterConfig struct {
 	// MaxBytes bounds a record, and a batch, in bytes, before the broker sees
 	// it. Default 1 MiB, as the topics' max.message.bytes.
 	MaxBytes int64
-	// BatchRecords bounds a batch. Default 100.
+	// BatchRecords bounds a batch. Default 32: kafka-go v0.4.51 allocates 150
+	// bytes for each that a batch could hold, however few come, and within
+	// BatchWait few do.
 	BatchRecords int
 	// BatchWait is how long a record waits for others to share its batch with;
 	// each Write takes that long at least. Default 5 ms.
@@ -59,7 +61,7 @@ func (c *Client) NewWriter(config WriterConfig) *Writer {
 		config.MaxBytes = 1 << 20
 	}
 	if config.BatchRecords == 0 {
-		config.BatchRecords = 100
+		config.BatchRecords = 32
 	}
 	if config.BatchWait == 0 {
 		config.BatchWait = 5 * time.Millisecond
