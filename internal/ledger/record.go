@@ -169,19 +169,6 @@ func (r *Record) check() error {
 	return nil
 }
 
-// ReferenceOf returns the vendor's reference in an answered record's value, ""
-// if it is another record or has none.
-func ReferenceOf(value []byte) string {
-	if stepOf(value) != Answered {
-		return ""
-	}
-	r, err := Decode(value)
-	if err != nil {
-		return ""
-	}
-	return r.Answer.Reference
-}
-
 // stepOf tells a record's step from its first bytes, "" if it is not written
 // the way Encode does.
 func stepOf(value []byte) Step {

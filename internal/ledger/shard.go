@@ -28,8 +28,9 @@ type Entry struct {
 
 	at       time.Time // of the answer, or of the last parked record
 	answered []byte    // the answered record's value
-	key      string    // the request id, once parked
-	parked   []byte    // the last parked record's value
+	// Once parked: the request id, the reason, and the request's record.
+	key, why string
+	original *Original
 }
 
 // Answer returns the answer; the entry must be answered.
@@ -43,22 +44,19 @@ func (e *Entry) Answer() (Answer, error) {
 
 // Original returns the request's record if the request was parked, nil if not:
 // then its source is not done, and will be read again.
-func (e *Entry) Original() (*Original, error) {
-	if e.parked == nil {
-		return nil, nil
-	}
-	r, err := Decode(e.parked)
-	if err != nil {
-		return nil, err
-	}
-	return r.Original, nil
-}
-
-// WasParked tells whether the request lives in the ledger and not at its source.
-func (e *Entry) WasParked() bool { return e.parked != nil }
+func (e *Entry) Original() *Original { return e.original }
 
 // Parking returns the request id and the value of the last parked record.
-func (e *Entry) Parking() (requestID string, value []byte) { return e.key, e.parked }
+func (e *Entry) Parking() (requestID string, value []byte) {
+	r := Record{
+		Step: Parked, Claim: e.Claim, Source: e.Source, Attempts: e.Attempts, Calls: e.Calls,
+		Due: &e.Due, Why: e.why, Original: e.original,
+	}
+	if !e.Called.IsZero() {
+		r.Unknown, r.Called = true, &e.Called
+	}
+	return e.key, r.Encode()
+}
 
 // AnsweredAt returns when the answer was written, by its writer's clock.
 func (e *Entry) AnsweredAt() time.Time { return e.at }
@@ -73,7 +71,7 @@ type Shard struct {
 	unconfirmed []*Entry
 	// answering are answers that are being written, with their times.
 	answering map[ID]time.Time
-	topics    []string // the names of the request topics seen
+	topics    names
 }
 
 // NewShard returns an empty ledger that remembers answered ids for window.
@@ -96,6 +94,10 @@ func (s *Shard) Apply(key, value []byte, at time.Time) error {
 		s.answered(IDOf(string(key)), value, at)
 		return nil
 	}
+	if r, ok := scanClaim(value, &s.topics); ok {
+		s.claimed(IDOf(string(key)), r)
+		return nil
+	}
 	r, err := Decode(value)
 	if err != nil {
 		return err
@@ -116,7 +118,7 @@ func (s *Shard) step(requestID string, r Record, value []byte, at time.Time) {
 	case Answered:
 		s.answered(IDOf(requestID), value, at)
 	case Parked:
-		s.parked(requestID, r, value, at)
+		s.parked(requestID, r, at)
 	case Checkpoint:
 		s.confirm(*r.Published)
 	}
@@ -136,7 +138,7 @@ func (s *Shard) claimed(id ID, r Record) {
 	if r.Claim <= e.Claim || e.Step == Answered {
 		return
 	}
-	e.Claim, e.Until, e.Source = r.Claim, *r.Until, s.intern(r.Source)
+	e.Claim, e.Until, e.Source = r.Claim, *r.Until, r.Source
 	e.Attempts, e.Calls = r.Attempts, r.Calls
 	e.Step = Claimed
 	if r.Called != nil && e.Called.IsZero() {
@@ -153,7 +155,12 @@ func (s *Shard) answered(id ID, value []byte, at time.Time) {
 	case e == nil && s.seen.has(id):
 		return
 	case e == nil:
+		// No claim went before: no call was made, or the claim is older than
+		// the window. The answer itself says where its request is.
 		e = &Entry{ID: id}
+		if r, err := Decode(value); err == nil {
+			e.Source = Source{s.topics.get([]byte(r.Source.Topic)), r.Source.Offset}
+		}
 		s.open[id] = e
 	case e.Step == Answered:
 		return
@@ -163,7 +170,7 @@ func (s *Shard) answered(id ID, value []byte, at time.Time) {
 }
 
 // parked: a parking ends the claim that it names, or an earlier parking.
-func (s *Shard) parked(requestID string, r Record, value []byte, at time.Time) {
+func (s *Shard) parked(requestID string, r Record, at time.Time) {
 	id := IDOf(requestID)
 	e := s.open[id]
 	switch {
@@ -175,9 +182,11 @@ func (s *Shard) parked(requestID string, r Record, value []byte, at time.Time) {
 	case e.Step == Answered || r.Claim < e.Claim:
 		return
 	}
-	e.Step, e.Claim, e.Source = Parked, r.Claim, s.intern(r.Source)
+	e.Step, e.Claim = Parked, r.Claim
+	e.Source = Source{s.topics.get([]byte(r.Source.Topic)), r.Source.Offset}
 	e.Attempts, e.Calls = r.Attempts, r.Calls
-	e.Due, e.key, e.parked, e.at = *r.Due, requestID, value, at
+	e.Due, e.at = *r.Due, at
+	e.key, e.why, e.original = requestID, s.topics.get([]byte(r.Why)), r.Original
 	e.Called = time.Time{}
 	if r.Unknown && r.Called != nil {
 		e.Called = *r.Called
@@ -198,23 +207,6 @@ func (s *Shard) confirm(published time.Time) {
 	}
 	clear(s.unconfirmed[len(kept):])
 	s.unconfirmed = kept
-}
-
-// maxTopics is more than there are request topics.
-const maxTopics = 8
-
-// intern gives all entries the same copy of a topic's name.
-func (s *Shard) intern(source Source) Source {
-	for _, name := range s.topics {
-		if name == source.Topic {
-			source.Topic = name
-			return source
-		}
-	}
-	if len(s.topics) < maxTopics {
-		s.topics = append(s.topics, source.Topic)
-	}
-	return source
 }
 
 // failedMark stands in every answer with the outcome failed. No code or message
@@ -246,6 +238,9 @@ const (
 	// perhaps not published, by an owner before us. Settle it once its Until
 	// has passed.
 	Unsettled
+	// Premature: the record was sent back after a failure whose result is not
+	// known to be published yet. Ask again.
+	Premature
 )
 
 // Admit asks about a record from the request topics. redrive lets an answer
@@ -254,8 +249,10 @@ func (s *Shard) Admit(requestID string, source Source, redrive bool) (Admission,
 	id := IDOf(requestID)
 	e := s.open[id]
 	switch {
-	case e != nil && e.Source == source && !e.WasParked() && e.Step != "":
+	case e != nil && e.Source == source && e.original == nil && e.Step != "":
 		return Unsettled, e
+	case e != nil && redrive && e.Step == Answered && bytes.Contains(e.answered, failedMark):
+		return Premature, e
 	case e != nil:
 		return Duplicate, e
 	case s.seen.has(id):
@@ -307,7 +304,7 @@ func (s *Shard) Restored(committed map[string]int64) (ours []*Entry) {
 	for id, e := range s.open {
 		next, known := committed[e.Source.Topic]
 		switch {
-		case e.WasParked():
+		case e.original != nil:
 			ours = append(ours, e)
 		case known && e.Source.Offset < next && e.Step == Answered:
 			s.close(e)

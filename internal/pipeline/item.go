@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"errors"
-	"strconv"
 	"time"
 
 	"reauth/internal/event"
@@ -71,22 +70,9 @@ func (it *item) weight() int64 {
 	return int64(2*n) + 512
 }
 
-// redrives is how often the record was sent back from the dead letters.
-func redrives(rec event.Record) int {
-	text, ok := rec.Header(event.HeaderRedrive)
-	if !ok {
-		return 0
-	}
-	n, err := strconv.Atoi(text)
-	if err != nil || n < 1 {
-		return 1
-	}
-	return n
-}
-
 // revision numbers the results of a request: one that was sent back after it
 // had failed has another result, which must not look like the same again.
-func (it *item) revision() int { return 1 + redrives(it.record) }
+func (it *item) revision() int { return 1 + event.Redrives(it.record) }
 
 // source is the position of the request's record as the ledger knows it.
 func (it *item) source() ledger.Source {
@@ -98,13 +84,10 @@ func unpack(w waiter, rules event.Rules, priorityTopic string) (*item, error) {
 	s, e := w.shard, w.entry
 	it := &item{shard: s, entry: e, fetched: time.Now(), unsettled: w.unsettled}
 	s.mu.Lock()
-	original, err := e.Original()
+	original := e.Original()
 	it.unknownSince, it.attempts, it.calls = e.Called, e.Attempts, e.Calls
 	source := e.Source
 	s.mu.Unlock()
-	if err != nil {
-		return nil, err
-	}
 	if original == nil {
 		return nil, errors.New("a parked request without its original")
 	}
@@ -113,6 +96,7 @@ func unpack(w waiter, rules event.Rules, priorityTopic string) (*item, error) {
 		Key: original.Key, Value: []byte(original.Value), Headers: original.Headers, Time: original.Time,
 	}
 	it.priority = source.Topic == priorityTopic
+	var err error
 	it.request, err = event.Decode(it.record, rules)
 	return it, err
 }

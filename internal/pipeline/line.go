@@ -31,7 +31,7 @@ const prepareAhead = 0.5
 // the latter also stands for a lane without a limit.
 const (
 	minPreparing = 16
-	maxPreparing = 256
+	maxPreparing = 96
 )
 
 func newLine(lane *vendors.Lane, retryShare float64) *line {

@@ -114,6 +114,8 @@ type Pipeline struct {
 	// restoring holds a token for each shard that is being restored: a few at
 	// a time, so that the first is at work soon.
 	restoring chan struct{}
+	// ownClaim stands in every claim of ours: what we wrote we know.
+	ownClaim []byte
 	// references are those of recent answers.
 	references *recent
 
@@ -150,6 +152,7 @@ func New(cfg Config, parts Parts) *Pipeline {
 
 		restoring:  make(chan struct{}, restoreAtOnce),
 		references: newRecent(referencesKept),
+		ownClaim:   []byte(`"owner":"` + cfg.Owner + `"`),
 	}
 	p.take, p.stop = context.WithCancelCause(context.Background())
 	p.work, p.cutOff = context.WithCancelCause(context.Background())
@@ -233,24 +236,37 @@ func (p *Pipeline) admit(s *shard, rec event.Record, end int64) {
 		p.wg.Go(func() { p.refuse(it, invalid) })
 		return
 	}
+	p.admitRequest(it)
+}
+
+// prematureWait is how long a request that was sent back waits for the result
+// of its failure.
+const prematureWait = 5 * time.Second
+
+// admitRequest asks the ledger about a decoded request and queues it if it is
+// to be worked on.
+func (p *Pipeline) admitRequest(it *item) {
+	s := it.shard
 	var due time.Time
 	s.mu.Lock()
-	admission, entry := s.ledger.Admit(it.request.RequestID, it.source(), redrives(rec) > 0)
+	admission, entry := s.ledger.Admit(it.request.RequestID, it.source(), event.Redrives(it.record) > 0)
 	if admission == ledger.Unsettled {
 		due = p.settleAt(s, entry)
 	}
 	s.mu.Unlock()
-	it.entry = entry
 	switch admission {
 	case ledger.Duplicate:
 		p.metrics.duplicates.Inc()
-		p.log.Debug("duplicate skipped", "request_id", it.request.RequestID, "partition", s.id, "offset", rec.Offset)
+		p.log.Debug("duplicate skipped", "request_id", it.request.RequestID, "partition", s.id, "offset", it.record.Offset)
 		p.done(it)
 		return
+	case ledger.Premature:
+		p.parking.park(waiter{due: time.Now().Add(prematureWait), shard: s, it: it})
 	case ledger.Unsettled:
-		it.unsettled = true
+		it.entry, it.unsettled = entry, true
 		p.parking.park(waiter{due: due, shard: s, it: it})
 	default:
+		it.entry = entry
 		p.lines[it.request.Vendor].queue.push(it)
 	}
 	p.sweepIfMoved(s)
@@ -259,6 +275,10 @@ func (p *Pipeline) admit(s *shard, rec event.Record, end int64) {
 // unpark queues a parked request that is due.
 func (p *Pipeline) unpark(w waiter) {
 	defer p.sweepIfMoved(w.shard)
+	if w.it != nil && w.it.entry == nil {
+		p.admitRequest(w.it)
+		return
+	}
 	if w.it != nil {
 		p.lines[w.it.request.Vendor].queue.push(w.it)
 		return
@@ -306,6 +326,9 @@ func (p *Pipeline) sweep(s *shard) {
 // note logs and counts how an attempt ended, unless it ended in a result: that
 // is counted when it is published.
 func (p *Pipeline) note(it *item, d decision) {
+	if d.action == publish && !p.log.Enabled(p.work, slog.LevelDebug) {
+		return // most attempts: what the log would say of them costs more than it is worth
+	}
 	log := p.log.With("request_id", it.request.RequestID, "vendor", it.request.Vendor,
 		"partition", it.record.Partition, "offset", it.record.Offset, "attempt", it.attempts)
 	switch d.action {

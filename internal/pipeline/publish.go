@@ -52,7 +52,7 @@ func (p *Pipeline) answer(it *item, a ledger.Answer) {
 	s.mu.Lock()
 	s.ledger.Answering(it.entry, at)
 	s.mu.Unlock()
-	r := ledger.Record{Step: ledger.Answered, Claim: it.claim, Answer: &a}
+	r := ledger.Record{Step: ledger.Answered, Claim: it.claim, Source: it.source(), Answer: &a}
 	if !p.record(it, r, at) {
 		return
 	}

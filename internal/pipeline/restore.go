@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"time"
@@ -145,7 +146,7 @@ func (p *Pipeline) readOn(s *shard, tail Reader) {
 			p.log.Error("reading the ledger on; what the owner before us writes is not seen", "partition", s.id, "error", err)
 			return
 		}
-		if rec.Value != nil {
+		if rec.Value != nil && !bytes.Contains(rec.Value, p.ownClaim) {
 			p.apply(s, rec)
 		}
 	}

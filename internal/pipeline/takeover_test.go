@@ -240,7 +240,7 @@ func TestParkedRequestSurvivesItsOwner(t *testing.T) {
 func TestParkedRequestsOfALostShardAreForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := setup(t, nil)
-		w.cfg.Retry.Initial, w.cfg.Retry.Max = time.Hour, time.Hour
+		w.cfg.Retry.Initial, w.cfg.Retry.Max = 1e6*time.Hour, 1e6*time.Hour
 		w.vendor.answer = func(vendors.Call, int) (vendors.Verdict, error) { return vendors.Verdict{}, transient() }
 		w.send(0, "r-1", "sub-1")
 		w.send(1, "r-2", "sub-2")
@@ -262,7 +262,7 @@ func TestParkedLongerThanTheWindowIsNotForgotten(t *testing.T) {
 			return vendors.Verdict{Outcome: event.Approved}, nil
 		}}
 		a, b := pair(t, v, func(c *Config, _ *vendors.LaneConfig) { c.Window = time.Hour })
-		a.cfg.Retry.Initial, a.cfg.Retry.Max = 1000*time.Hour, 1000*time.Hour
+		a.cfg.Retry.Initial, a.cfg.Retry.Max = 1e6*time.Hour, 1e6*time.Hour
 		a.send(0, "r-1", "sub-1")
 		settle(5 * time.Hour)
 		rewritten := 0
@@ -577,6 +577,63 @@ func TestSentBackFailureIsTriedAgainAndNothingElseIs(t *testing.T) {
 			t.Errorf("%d results, %d calls after an approved request was sent back", len(w.results()), len(v.called()))
 		}
 		w.shut()
+	})
+}
+
+func TestSentBackBeforeTheFailuresResultIsNotSwallowed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		v := &fakeVendor{answer: func(_ vendors.Call, nth int) (vendors.Verdict, error) {
+			if nth == 1 {
+				return vendors.Verdict{}, &vendors.Error{Vendor: event.Argos, Kind: vendors.Refused}
+			}
+			return vendors.Verdict{Outcome: event.Approved}, nil
+		}}
+		w := join(t, newFakeTopics(), v, nil)
+		w.assign([]int{0, 1, 2}, nil, nil)
+		held := make(chan struct{})
+		w.topics.write = func(recs []event.Record) error {
+			if recs[0].Topic == "results" {
+				<-held
+			}
+			return nil
+		}
+		w.send(0, "r-1", "sub-1")
+		settle(time.Second)
+		rec := w.topics.logs["requests/0"][0]
+		rec.Headers = []event.Header{{Key: event.HeaderRedrive, Value: []byte("1")}}
+		w.topics.append(rec)
+		settle(time.Minute)
+		close(held)
+		settle(time.Minute)
+		got := w.results()
+		if len(got) != 2 || got[0].Outcome != event.Failed || got[1].Outcome != event.Approved || w.next(0) != 2 {
+			t.Errorf("next %d, results %+v", w.next(0), got)
+		}
+		w.shut()
+	})
+}
+
+func TestAnswerWithoutACallIsPublishedByTheNextOwner(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := pair(t, &fakeVendor{}, nil)
+		a.topics.write = func(recs []event.Record) error {
+			if recs[0].Topic == "results" {
+				return errors.New("out of reach")
+			}
+			return nil
+		}
+		a.send(0, "r-1", "sub-1", func(r *event.Request) { r.NotAfter = time.Now().Add(-time.Second) })
+		<-a.ended
+		a.topics.mu.Lock()
+		a.topics.write = nil
+		a.topics.mu.Unlock()
+		b.assign([]int{0, 1, 2}, nil, nil)
+		settle(2 * time.Minute)
+		wantOncePerRequest(t, b, 1)
+		if n := b.next(0); n != 1 {
+			t.Errorf("next is %d", n)
+		}
+		b.shut()
 	})
 }
 
