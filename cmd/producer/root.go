@@ -1,0 +1,49 @@
+package main
+
+import (
+	"cmp"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"reauth/internal/ops"
+)
+
+// world is what a command meets of the machine.
+type world struct {
+	in       io.Reader
+	out, err io.Writer
+	environ  []string
+}
+
+// newRoot returns the command line.
+func newRoot(w world) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "producer",
+		Short: "Publish campaigns of face re-authentication requests and look after them",
+		Long: `producer publishes the requests of a manifest to Kafka as one campaign, watches
+a campaign until every request has its result, shows the history of one request,
+and lists dead letters or sends them back.
+
+Settings come from a YAML file and from the environment, the same ones as the
+consumer's: REAUTH_ and the path of the setting, levels joined by two
+underscores, such as REAUTH_KAFKA__BROKERS. Of all settings only kafka,
+default_vendor, selfies.bucket and selfies.allowed_buckets are used; no vendor's
+key is needed.
+
+Exit codes: 0 done; 1 failed, rows were faulty, or nothing was found to show; 3
+watch timed out; 130 stopped by a signal.`,
+		Example: `  producer publish --config reauth.yaml --watch autumn.csv
+  producer watch --config reauth.yaml --campaign autumn-6ae9c21f03d1
+  producer show --config reauth.yaml r-1042
+  producer dead list --config reauth.yaml --since 24h`,
+		Args:          cobra.NoArgs,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Version:       cmp.Or(version, ops.ReadBuild().Version),
+	}
+	s := &settings{environ: w.environ}
+	root.PersistentFlags().StringVar(&s.file, "config", "", "YAML file with the settings")
+	root.AddCommand(newPublish(s), newWatch(s), newShow(s), newDead(s), newVersion())
+	return root
+}
