@@ -1,0 +1,79 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestOnlyFailuresAreShown(t *testing.T) {
+	cases := map[string]struct {
+		events  []string
+		shown   string
+		closing string
+	}{
+		"passed and skipped tests are silent": {
+			events: []string{
+				`{"Action":"run","Package":"p","Test":"TestA"}`,
+				`{"Action":"output","Package":"p","Test":"TestA","Output":"chatter\n"}`,
+				`{"Action":"pass","Package":"p","Test":"TestA"}`,
+				`{"Action":"skip","Package":"p","Test":"TestB"}`,
+				`{"Action":"output","Package":"p","Output":"ok p 0.1s\n"}`,
+				`{"Action":"pass","Package":"p"}`,
+			},
+			closing: "1 passed, 0 failed, 1 skipped",
+		},
+		"a failed test shows its own output": {
+			events: []string{
+				`{"Action":"output","Package":"p","Test":"TestA","Output":"quiet\n"}`,
+				`{"Action":"output","Package":"p","Test":"TestB","Output":"loud\n"}`,
+				`{"Action":"pass","Package":"p","Test":"TestA"}`,
+				`{"Action":"fail","Package":"p","Test":"TestB"}`,
+				`{"Action":"output","Package":"p","Output":"FAIL\tp\n"}`,
+				`{"Action":"fail","Package":"p"}`,
+			},
+			shown:   "loud\nFAIL\tp\n",
+			closing: "1 passed, 1 failed",
+		},
+		"a package that does not build is one failure": {
+			events: []string{
+				`{"ImportPath":"p","Action":"build-output","Output":"p.go:1:1: undefined: x\n"}`,
+				`{"ImportPath":"p","Action":"build-fail"}`,
+				`{"Action":"output","Package":"p","Output":"FAIL\tp [build failed]\n"}`,
+				`{"Action":"fail","Package":"p","FailedBuild":"p"}`,
+			},
+			shown:   "p.go:1:1: undefined: x\nFAIL\tp [build failed]\n",
+			closing: "0 passed, 1 failed",
+		},
+		"a test that never ended is shown when its package fails": {
+			events: []string{
+				`{"Action":"run","Package":"p","Test":"TestA"}`,
+				`{"Action":"output","Package":"p","Test":"TestA","Output":"last words\n"}`,
+				`{"Action":"fail","Package":"p"}`,
+			},
+			shown:   "last words\n",
+			closing: "0 passed, 1 failed",
+		},
+		"a line that is no event is passed on": {
+			events:  []string{`go: something`},
+			shown:   "go: something\n",
+			closing: "0 passed, 0 failed",
+		},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			var shown strings.Builder
+			got, err := tally(strings.NewReader(strings.Join(c.events, "\n")+"\n"), &shown)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(c.shown, shown.String()); diff != "" {
+				t.Errorf("shown (-want +got):\n%s", diff)
+			}
+			if got.String() != c.closing {
+				t.Errorf("closing line %q, want %q", got, c.closing)
+			}
+		})
+	}
+}
