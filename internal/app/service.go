@@ -79,10 +79,12 @@ func New(ctx context.Context, c config.Config, version string, log *slog.Logger)
 // had to leave undone.
 func (s *Service) Run(ctx context.Context) error {
 	probes, stopProbes := context.WithCancel(context.WithoutCancel(ctx))
-	opsEnded := make(chan error, 1)
+	opsEnded, bounded := make(chan error, 1), make(chan struct{})
 	go func() { opsEnded <- s.ops.Run(probes) }()
+	go func() { defer close(bounded); ops.BoundHeadroom(probes, ops.Headroom) }()
 	err := s.work(ctx)
 	stopProbes()
+	<-bounded
 	err = errors.Join(err, <-opsEnded)
 	s.log.Info("stopped", "error", err)
 	return err
