@@ -65,7 +65,8 @@ func TestAdmission(t *testing.T) {
 		"answered, its own record again":             {[]Record{claim(1, "a", later), answer(1, event.Approved)}, source(7), false, Unsettled},
 		"answered, another record":                   {[]Record{claim(1, "a", later), answer(1, event.Approved)}, source(9), false, Duplicate},
 		"published":                                  {[]Record{claim(1, "a", later), answer(1, event.Approved), checkpoint}, source(7), false, Duplicate},
-		"parked":                                     {[]Record{claim(1, "a", later), parking(1, later)}, source(7), false, Duplicate},
+		"parked by a record that came late":          {[]Record{claim(1, "a", later), parking(1, later)}, source(7), false, Adopted},
+		"failed and superseded, no checkpoint":       {[]Record{claim(1, "a", later), answer(1, event.Failed), supersede(claim(1, "a", later))}, source(7), false, Unsettled},
 		"failed":                                     {[]Record{claim(1, "a", later), answer(1, event.Failed), checkpoint}, source(9), false, Duplicate},
 		"failed, sent back":                          {[]Record{claim(1, "a", later), answer(1, event.Failed), checkpoint}, source(9), true, New},
 		"approved, sent back":                        {[]Record{claim(1, "a", later), answer(1, event.Approved), checkpoint}, source(9), true, Duplicate},
@@ -108,10 +109,31 @@ func TestAdmittedRequestIsADuplicate(t *testing.T) {
 }
 
 func TestFirstClaimOfANumberWins(t *testing.T) {
-	s := replay(t, "r", claim(1, "a", noon.Add(time.Minute)), claim(1, "b", noon.Add(time.Hour)))
+	first, second := claim(1, "a", noon.Add(time.Minute)), claim(1, "b", noon.Add(time.Hour))
+	first.Attempts, second.Attempts = 3, 7
+	s := replay(t, "r", first, second)
 	_, e := s.Admit("r", source(7), false)
-	if !e.Until.Equal(noon.Add(time.Minute)) {
-		t.Errorf("claimed until %v", e.Until)
+	if e.Attempts != 3 {
+		t.Errorf("the second claim of a number counts: %d attempts", e.Attempts)
+	}
+	// Both owners may be acting on theirs.
+	if !e.Until.Equal(noon.Add(time.Hour)) {
+		t.Errorf("settled at %v, while a claim lasts until %v", e.Until, noon.Add(time.Hour))
+	}
+}
+
+func TestParkedRequestIsAdoptedOnce(t *testing.T) {
+	s := replay(t, "r", claim(1, "a", noon), parking(1, noon))
+	if got, _ := s.Admit("r", source(7), false); got != Adopted {
+		t.Errorf("admission %d", got)
+	}
+	if got, _ := s.Admit("r", source(9), false); got != Duplicate {
+		t.Errorf("second admission %d", got)
+	}
+	s = replay(t, "r", claim(1, "a", noon), parking(1, noon))
+	s.Restored(nil)
+	if got, _ := s.Admit("r", source(7), false); got != Duplicate {
+		t.Errorf("admission %d of a request that was restored", got)
 	}
 }
 

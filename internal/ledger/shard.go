@@ -25,6 +25,9 @@ type Entry struct {
 	Called          time.Time
 	Attempts, Calls int
 	Due             time.Time
+	// Attended: whoever uses the ledger knows of the request and looks after
+	// it. An entry that came with a late record of a former owner is not.
+	Attended bool
 
 	at       time.Time // of the answer, or of the last parked record
 	answered []byte    // the answered record's value
@@ -128,6 +131,11 @@ func (s *Shard) step(requestID string, r Record, value []byte, at time.Time) {
 // who has not seen what we have.
 func (s *Shard) claimed(id ID, r Record) {
 	e := s.open[id]
+	if e != nil && e.Step == Answered && r.Supersede {
+		// Only a failure whose result is published is superseded.
+		s.close(e)
+		e = nil
+	}
 	if e == nil {
 		if s.seen.has(id) && !r.Supersede {
 			return
@@ -136,6 +144,10 @@ func (s *Shard) claimed(id ID, r Record) {
 		s.open[id] = e
 	}
 	if r.Claim <= e.Claim || e.Step == Answered {
+		// It counts for nothing but its end: whoever wrote it may act until then.
+		if r.Until.After(e.Until) {
+			e.Until = *r.Until
+		}
 		return
 	}
 	e.Claim, e.Until, e.Source = r.Claim, *r.Until, r.Source
@@ -238,6 +250,9 @@ const (
 	// perhaps not published, by an owner before us. Settle it once its Until
 	// has passed.
 	Unsettled
+	// Adopted: a former owner parked the request, and its record of that came
+	// late. The record at hand is done, and the entry is to be looked after.
+	Adopted
 	// Premature: the record was sent back after a failure whose result is not
 	// known to be published yet. Ask again.
 	Premature
@@ -250,7 +265,11 @@ func (s *Shard) Admit(requestID string, source Source, redrive bool) (Admission,
 	e := s.open[id]
 	switch {
 	case e != nil && e.Source == source && e.original == nil && e.Step != "":
+		e.Attended = true
 		return Unsettled, e
+	case e != nil && e.Step == Parked && !e.Attended:
+		e.Attended = true
+		return Adopted, e
 	case e != nil && redrive && e.Step == Answered && bytes.Contains(e.answered, failedMark):
 		return Premature, e
 	case e != nil:
@@ -260,7 +279,7 @@ func (s *Shard) Admit(requestID string, source Source, redrive bool) (Admission,
 			return Duplicate, nil
 		}
 	}
-	e = &Entry{ID: id, Source: source}
+	e = &Entry{ID: id, Source: source, Attended: true}
 	s.open[id] = e
 	return New, e
 }
@@ -305,12 +324,14 @@ func (s *Shard) Restored(committed map[string]int64) (ours []*Entry) {
 		next, known := committed[e.Source.Topic]
 		switch {
 		case e.original != nil:
+			e.Attended = true
 			ours = append(ours, e)
 		case known && e.Source.Offset < next && e.Step == Answered:
 			s.close(e)
 		case known && e.Source.Offset < next:
 			// Its record is done, so its result is out, and the answer was
 			// before what we have read.
+			s.seen.add(id, e.Until)
 			delete(s.open, id)
 		}
 	}

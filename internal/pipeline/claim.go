@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"errors"
 	"time"
 
 	"reauth/internal/event"
@@ -18,9 +19,12 @@ import (
 //
 // What is begun in time has at least a quarter of a margin to reach the log.
 
-// claim writes that a call for the request is about to be made at the time.
-// False says that the process stops.
-func (p *Pipeline) claim(it *item, at time.Time, timeout time.Duration) bool {
+// claim writes that a call for the request is about to be made at the time. The
+// shard must be ours when the claim is begun, or it could outdate what a new
+// owner has written; and a claim counts only if the shard is still ours when it
+// is in the log, or a new owner may have read the ledger without it.
+// errLeaseEnded says that it does not count, errStopping that the process stops.
+func (p *Pipeline) claim(it *item, at time.Time, timeout time.Duration) error {
 	s := it.shard
 	until := at.Add(timeout + p.cfg.ClaimMargin)
 	s.mu.Lock()
@@ -30,11 +34,18 @@ func (p *Pipeline) claim(it *item, at time.Time, timeout time.Duration) bool {
 		Attempts: it.attempts, Calls: it.calls, Supersede: s.ledger.Superseding(it.entry),
 	}
 	s.mu.Unlock()
-	if !p.record(it, r, stamp()) {
-		return false
+	rec := p.ledgerRecord(it, r, stamp())
+	if err := p.write(func() bool { return p.owns(s) }, rec); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	s.ledger.Note(it.request.RequestID, r, rec.Value, rec.Time)
+	s.mu.Unlock()
+	if !p.owns(s) {
+		return errLeaseEnded
 	}
 	it.claim, it.until = r.Claim, until
-	return true
+	return nil
 }
 
 // claimed tells whether the claim covers a call at the time.
@@ -50,21 +61,49 @@ func (p *Pipeline) mayRecord(it *item) bool {
 	return p.owns(it.shard) || it.claim > 0 && time.Now().Before(it.until.Add(-p.cfg.ClaimMargin/4))
 }
 
-// record writes a step of the request and, once all in-sync replicas have it,
-// takes it in. False says that the process stops; the record may or may not be
-// in the log.
+// record writes a step of the request, once it may, and, when all in-sync
+// replicas have it, takes it in. False says that the request is somebody else's
+// now, or that the process stops; the record may or may not be in the log.
 func (p *Pipeline) record(it *item, r ledger.Record, at time.Time) bool {
-	s := it.shard
-	value := r.Encode()
-	if !p.write(event.Record{
-		Topic: p.cfg.Topics.Ledger, Partition: s.id, Key: []byte(it.request.RequestID), Value: value, Time: at,
-	}) {
+	rec := p.ledgerRecord(it, r, at)
+	if !p.writeFor(it, rec) {
 		return false
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.ledger.Note(it.request.RequestID, r, value, at)
+	it.shard.mu.Lock()
+	defer it.shard.mu.Unlock()
+	it.shard.ledger.Note(it.request.RequestID, r, rec.Value, at)
 	return true
+}
+
+// ledgerRecord makes the record of a step.
+func (p *Pipeline) ledgerRecord(it *item, r ledger.Record, at time.Time) event.Record {
+	return event.Record{
+		Topic: p.cfg.Topics.Ledger, Partition: it.shard.id,
+		Key: []byte(it.request.RequestID), Value: r.Encode(), Time: at,
+	}
+}
+
+// writeFor writes records for a request, as long as mayRecord says so. While
+// nobody else has the shard it waits for the lease: nobody else would bring the
+// request up. False says that the request was left to the shard's new owner, or
+// that the process stops.
+func (p *Pipeline) writeFor(it *item, recs ...event.Record) bool {
+	for {
+		err := p.write(func() bool { return p.mayRecord(it) }, recs...)
+		switch {
+		case err == nil:
+			return true
+		case !errors.Is(err, errLeaseEnded):
+			return false
+		}
+		// Between two generations the shard is nobody else's yet.
+		if it.shard.hasMoved() || p.lease.wait(it.shard.ctx) != nil {
+			if !p.mayRecord(it) {
+				p.abandon(it)
+				return false
+			}
+		}
+	}
 }
 
 // stamp returns the present as a record's time can hold it: Kafka keeps

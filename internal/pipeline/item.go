@@ -24,6 +24,9 @@ type item struct {
 	tracked bool
 	// unsettled: an owner before us claimed or answered the request.
 	unsettled bool
+	// readTo is how far the ledger must have been read before an unsettled
+	// request is settled; 0 until that is known.
+	readTo int64
 	// unknownSince is when a call was made of which nobody knows what became,
 	// zero if there is none.
 	unknownSince time.Time

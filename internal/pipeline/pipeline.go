@@ -79,6 +79,8 @@ type Selfie interface {
 // once all in-sync replicas have them all.
 type writer interface {
 	Write(ctx context.Context, recs ...event.Record) error
+	// WriteWhile is Write that asks before each try.
+	WriteWhile(ctx context.Context, may func() error, recs ...event.Record) error
 }
 
 // offsets looks up positions in a partition.
@@ -259,6 +261,10 @@ func (p *Pipeline) admitRequest(it *item) {
 		p.metrics.duplicates.Inc()
 		p.log.Debug("duplicate skipped", "request_id", it.request.RequestID, "partition", s.id, "offset", it.record.Offset)
 		p.done(it)
+		return
+	case ledger.Adopted:
+		p.done(it)
+		p.lookAfter(s, entry)
 		return
 	case ledger.Premature:
 		p.parking.park(waiter{due: time.Now().Add(prematureWait), shard: s, it: it})

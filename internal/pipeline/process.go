@@ -104,9 +104,15 @@ func (p *Pipeline) call(it *item, line *line, call vendors.Call, ready func()) (
 		timeout := line.lane.Timeout()
 		if !p.claimed(it, permit.At, timeout) {
 			start := time.Now()
-			if !p.claim(it, permit.At, timeout) {
+			err := p.claim(it, permit.At, timeout)
+			if err != nil {
 				permit.Release()
-				return vendors.Verdict{}, errStopping
+			}
+			if errors.Is(err, errLeaseEnded) {
+				continue // and wait for the lease
+			}
+			if err != nil {
+				return vendors.Verdict{}, err
 			}
 			line.lead.observe(time.Since(start))
 		}

@@ -7,6 +7,7 @@ import (
 
 	"reauth/internal/event"
 	"reauth/internal/ledger"
+	"reauth/internal/storage"
 	"reauth/internal/stream"
 	"reauth/internal/vendors"
 )
@@ -44,10 +45,6 @@ func (p *Pipeline) failureOf(it *item, d decision) ledger.Answer {
 // the shard has moved and the claim has ended, it does neither: the new owner
 // finds out by itself.
 func (p *Pipeline) answer(it *item, a ledger.Answer) {
-	if !p.mayRecord(it) {
-		p.abandon(it)
-		return
-	}
 	s, at := it.shard, stamp()
 	s.mu.Lock()
 	s.ledger.Answering(it.entry, at)
@@ -64,10 +61,6 @@ func (p *Pipeline) answer(it *item, a ledger.Answer) {
 // letter if it failed, and closes the request once all in-sync replicas have
 // them.
 func (p *Pipeline) finish(it *item, a ledger.Answer) {
-	if !p.mayRecord(it) {
-		p.abandon(it)
-		return
-	}
 	r := p.result(it, a)
 	rec, err := r.Record(p.cfg.Topics.Results, p.cfg.Source)
 	if err != nil {
@@ -76,7 +69,7 @@ func (p *Pipeline) finish(it *item, a ledger.Answer) {
 		p.fail(err)
 		return
 	}
-	if a.Dead != nil && !p.write(p.deadLetter(it, a)) || !p.write(rec) {
+	if a.Dead != nil && !p.writeFor(it, p.deadLetter(it, a)) || !p.writeFor(it, rec) {
 		return
 	}
 	s := it.shard
@@ -119,10 +112,6 @@ func (p *Pipeline) deadLetter(it *item, a ledger.Answer) event.Record {
 // park writes that the request waits, and lets its record be done: from then on
 // the request lives in the ledger.
 func (p *Pipeline) park(it *item, d decision) {
-	if !p.mayRecord(it) {
-		p.abandon(it)
-		return
-	}
 	now := time.Now()
 	due := now.Add(d.after)
 	r := ledger.Record{
@@ -132,13 +121,14 @@ func (p *Pipeline) park(it *item, d decision) {
 			Key: it.record.Key, Value: string(it.record.Value), Headers: it.record.Headers, Time: it.record.Time,
 		},
 	}
-	if d.unknown {
-		// Until the call would have timed out the vendor may still be at it.
+	if d.unknown || !it.unknownSince.IsZero() {
+		// Until the call would have timed out the vendor may still be at it. A
+		// call may have left up to half a margin after its claim's time.
 		called := it.until.Add(-p.cfg.ClaimMargin - p.lines[it.request.Vendor].lane.Timeout())
 		if !it.unknownSince.IsZero() {
 			called = it.unknownSince
 		}
-		if ended := it.until.Add(-p.cfg.ClaimMargin); due.Before(ended) {
+		if ended := it.until.Add(-p.cfg.ClaimMargin / 2); due.Before(ended) {
 			due = ended.Add(d.after)
 		}
 		r.Why, r.Unknown, r.Called = "unknown_outcome", true, &called
@@ -176,7 +166,7 @@ func (p *Pipeline) refuse(it *item, invalid *event.InvalidError) {
 		Group: p.cfg.Group, DeliveryCount: 1, FirstSeen: it.fetched, FailedAt: time.Now(),
 		RequestID: invalid.RequestID, Vendor: invalid.Vendor, CampaignID: invalid.CampaignID,
 	}.Record(p.cfg.Topics.Dead, it.record)
-	if !p.write(dead) {
+	if p.write(always, dead) != nil {
 		return
 	}
 	p.metrics.dead(invalid.Stage, reason)
@@ -184,36 +174,53 @@ func (p *Pipeline) refuse(it *item, invalid *event.InvalidError) {
 	p.done(it)
 }
 
-// write publishes records; false says that the process stops and they may or
-// may not have been written, so that what they stand for is not done.
-func (p *Pipeline) write(recs ...event.Record) bool {
+// write writes records while may says so, asking before each try. Its error is
+// errLeaseEnded if may says no, and errStopping if the process stops; then the
+// records may or may not have been written.
+func (p *Pipeline) write(may func() bool, recs ...event.Record) error {
+	ask := func() error {
+		if !may() {
+			return errLeaseEnded
+		}
+		return nil
+	}
 	for {
-		err := p.parts.Writer.Write(p.work, recs...)
+		err := p.parts.Writer.WriteWhile(p.work, ask, recs...)
 		switch {
-		case err == nil:
-			return true
+		case err == nil, errors.Is(err, errLeaseEnded):
+			return err
 		case p.work.Err() != nil:
-			return false
+			return errStopping
 		case !errors.Is(err, stream.ErrTooLarge):
 			p.fail(fmt.Errorf("publishing: %w", err)) // the writer repeats by itself what may pass
-			return false
+			return errStopping
 		}
 		p.metrics.stuck.Inc()
 		p.log.Error("a record is too large for its topic: raise the topic's max.message.bytes; trying again later",
 			"topic", recs[0].Topic, "partition", recs[0].Partition, "error", err, "after_ms", p.cfg.StuckRetry.Milliseconds())
 		if !sleep(p.work, p.cfg.StuckRetry) {
-			return false
+			return errStopping
 		}
 	}
 }
 
+// always is the leave to write what needs no claim: a record that is no request
+// may be a dead letter twice, but must not be lost.
+func always() bool { return true }
+
 // classOf names the class of a cause, for the dead letter's header.
 func classOf(err error) string {
 	var vendor *vendors.Error
-	if errors.As(err, &vendor) {
+	var selfie *storage.Error
+	switch {
+	case errors.As(err, &vendor):
 		return vendor.Kind.String()
+	case errors.As(err, &selfie):
+		return selfie.Kind.String()
+	case errors.Is(err, errUnknown), errors.Is(err, errNoAnswer):
+		return "unknown_outcome"
 	}
-	return "selfie"
+	return "internal"
 }
 
 // vendorCodes returns the vendor's own code of a cause, if there is one.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"reauth/internal/event"
@@ -68,6 +69,7 @@ func (p *Pipeline) readBack(s *shard) (Reader, error) {
 	s.mu.Lock()
 	s.ledger = ledger.NewShard(p.cfg.Window) // a second try begins anew
 	s.mu.Unlock()
+	s.setRead(max(start, end))
 	return p.readUpTo(s.ctx, p.cfg.Topics.Ledger, s.id, start, end, func(rec event.Record) { p.apply(s, rec) })
 }
 
@@ -129,26 +131,37 @@ func (p *Pipeline) apply(s *shard, rec event.Record) {
 // readOn takes in what the owner before us still writes, until it cannot write
 // any more: its claims have ended by then.
 func (p *Pipeline) readOn(s *shard, tail Reader) {
-	defer func() {
-		if err := tail.Close(); err != nil {
-			p.log.Warn("closing reader", "topic", p.cfg.Topics.Ledger, "partition", s.id, "error", err)
-		}
-	}()
 	ctx, cancel := context.WithDeadline(s.ctx, s.since.Add(p.cfg.LongestCall+2*p.cfg.ClaimMargin))
 	defer cancel()
+	defer s.setRead(readAll)
 	for {
-		rec, err := p.fetchAny(ctx, tail)
+		err := p.readTail(ctx, s, tail)
 		if ctx.Err() != nil {
 			return
 		}
-		if err != nil {
-			p.metrics.stuck.Inc()
-			p.log.Error("reading the ledger on; what the owner before us writes is not seen", "partition", s.id, "error", err)
+		// What has not been read is not settled, so nothing happens meanwhile.
+		p.log.Warn("reading the ledger on; trying again", "partition", s.id, "error", err)
+		if !sleep(ctx, time.Second) {
 			return
+		}
+		if tail, err = p.parts.OpenReader(p.cfg.Topics.Ledger, s.id, s.hasRead()); err != nil {
+			p.fail(fmt.Errorf("reading the ledger on: %w", err))
+			return
+		}
+	}
+}
+
+// readTail reads on until ctx ends or the reader fails, and closes it.
+func (p *Pipeline) readTail(ctx context.Context, s *shard, tail Reader) error {
+	for {
+		rec, err := p.fetchAny(ctx, tail)
+		if err != nil {
+			return errors.Join(err, tail.Close())
 		}
 		if rec.Value != nil && !bytes.Contains(rec.Value, p.ownClaim) {
 			p.apply(s, rec)
 		}
+		s.setRead(rec.Offset + 1)
 	}
 }
 
@@ -178,8 +191,9 @@ func (p *Pipeline) settleAt(s *shard, e *ledger.Entry) time.Time {
 // something new: after a crash, so much is looked up in the results topic.
 const markEvery = 5 * time.Second
 
-// markSkew is how far a checkpoint stays behind: it must not cover an answer
-// that a new owner, whose clock is behind ours, has written since.
+// markSkew is how far a checkpoint stays behind, besides half a margin: it must
+// not cover an answer that a former owner's late write, or a new owner whose
+// clock is behind ours, brings in.
 const markSkew = 10 * time.Second
 
 // mark keeps the shard's ledger short to restore: it writes checkpoints,
@@ -189,7 +203,7 @@ func (p *Pipeline) mark(s *shard) {
 		now := stamp()
 		s.mu.Lock()
 		s.ledger.Forget(now)
-		published := s.ledger.Checkpoint(now.Add(-markSkew))
+		published := s.ledger.Checkpoint(now.Add(-markSkew - p.cfg.ClaimMargin/2))
 		due := s.marked.Before(s.answered) && published.After(s.marked)
 		stale := s.ledger.Stale(now.Add(-p.cfg.Window / 2))
 		s.mu.Unlock()

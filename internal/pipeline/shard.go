@@ -3,7 +3,9 @@ package pipeline
 import (
 	"context"
 	"errors"
+	"math"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"reauth/internal/event"
@@ -39,6 +41,10 @@ type shard struct {
 	// answered is when a published answer was last written, marked up to when
 	// the last checkpoint reaches.
 	answered, marked time.Time
+
+	// read is how far the ledger has been read, readAll once nobody else
+	// writes to it.
+	read atomic.Int64
 
 	// since is when the shard became ours.
 	since time.Time
@@ -98,6 +104,12 @@ func (s *shard) hasMoved() bool {
 	defer s.mu.Unlock()
 	return s.moved
 }
+
+// readAll stands for a ledger in which nothing is left to be read.
+const readAll = math.MaxInt64
+
+func (s *shard) setRead(next int64) { s.read.Store(next) }
+func (s *shard) hasRead() int64     { return s.read.Load() }
 
 // next adds what may be committed to offsets.
 func (s *shard) next(offsets map[string]map[int]int64) {

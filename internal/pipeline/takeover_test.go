@@ -12,6 +12,7 @@ import (
 
 	"reauth/internal/event"
 	"reauth/internal/ledger"
+	"reauth/internal/storage"
 	"reauth/internal/stream"
 	"reauth/internal/vendors"
 )
@@ -403,6 +404,9 @@ func TestUnknownOutcomesAreNotRepeatedForEver(t *testing.T) {
 				w.send(0, "r-1", "sub-1")
 				settle(time.Hour)
 				wantOncePerRequest(t, w, 1)
+				if letter, _, _, err := event.ParseDeadLetter(w.topics.written("dead")[0]); err != nil || letter.Class != "unknown_outcome" {
+					t.Errorf("dead letter %+v (%v)", letter, err)
+				}
 				if r := w.results()[0]; r.Outcome != event.Failed || r.Calls != 3 || !cmp.Equal(r.Reasons, []event.Reason{event.AttemptsExhausted}) {
 					t.Errorf("result %+v", r)
 				}
@@ -428,6 +432,96 @@ func TestManyUnknownOutcomesAreAskedAboutTogether(t *testing.T) {
 			t.Errorf("the vendor was asked %d times about 60 calls", v.asked)
 		}
 		w.shut()
+	})
+}
+
+func TestUnknownOutcomeStaysUnknownUntilTheVendorHasAnswered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		v := &fakeVendor{refusal: transient()}
+		v.answer = func(vendors.Call, int) (vendors.Verdict, error) { return vendors.Verdict{}, lost() }
+		w := join(t, newFakeTopics(), findingVendor{v}, nil)
+		w.assign([]int{0}, nil, nil)
+		w.send(0, "r-1", "sub-1")
+		settle(10 * time.Minute)
+		wantOncePerRequest(t, w, 1)
+		wantCalls(t, w, 1)
+		w.shut()
+	})
+}
+
+func TestAnswerThatMeetsALapsedLeaseIsNotLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := setup(t, nil)
+		w.selfie = func(storage.Ref) error {
+			w.Suspend(time.Now(), stream.ErrRebalance) // just now
+			return &storage.Error{Kind: storage.Unusable, Reason: event.SelfieNotFound}
+		}
+		w.send(0, "r-1", "sub-1")
+		settle(time.Minute)
+		if n := len(w.results()); n != 0 {
+			t.Errorf("%d results while another replica may own the shard", n)
+		}
+		w.assign(nil, []int{0, 1, 2}, nil)
+		settle(time.Minute)
+		wantOncePerRequest(t, w, 1)
+		if n := w.next(0); n != 1 {
+			t.Errorf("next is %d: nobody else brings the request up", n)
+		}
+		w.shut()
+	})
+}
+
+func TestClaimOfAFormerOwnerIsNoLeaveToPublish(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := pair(t, &fakeVendor{}, nil)
+		held, first := make(chan struct{}), true
+		a.topics.write = func(recs []event.Record) error {
+			if r, err := ledger.Decode(recs[0].Value); err == nil && r.Step == ledger.Claimed && first {
+				first = false
+				<-held // the claim of the first owner is long on its way
+			}
+			return nil
+		}
+		a.send(0, "r-1", "sub-1", func(r *event.Request) { r.NotAfter = time.Now().Add(20 * time.Second) })
+		settle(time.Second)
+		a.Suspend(time.Now(), stream.ErrRebalance) // has lost the shard, and does not know
+		b.assign([]int{0, 1, 2}, nil, nil)
+		settle(30 * time.Second)
+		close(held)
+		settle(time.Minute)
+		a.assign(nil, nil, []int{0, 1, 2})
+		settle(time.Minute)
+		wantOncePerRequest(t, b, 1)
+		wantCalls(t, b, 1)
+		a.shut()
+		b.shut()
+	})
+}
+
+func TestAnswerThatWasNotReadYetIsReadBeforeSettling(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := pair(t, &fakeVendor{}, nil)
+		b.topics.hold = make(chan struct{})
+		until := time.Now().Add(35 * time.Second)
+		called := time.Now()
+		claim := ledger.Record{Step: ledger.Claimed, Claim: 1, Owner: "gone", Until: &until, Called: &called, Source: ledger.Source{Topic: "requests"}}
+		answer := ledger.Record{Step: ledger.Answered, Claim: 1, Answer: &ledger.Answer{Outcome: event.Rejected, CompletedAt: called}}
+		a.halt() // only b works here
+		<-a.ended
+		b.topics.append(event.Record{Topic: "ledger", Key: []byte("r-1"), Value: claim.Encode()})
+		b.assign([]int{0, 1, 2}, nil, nil)
+		b.send(0, "r-1", "sub-1")
+		settle(30 * time.Second)
+		b.topics.holdTopic("ledger/0")
+		b.topics.append(event.Record{Topic: "ledger", Key: []byte("r-1"), Value: answer.Encode()})
+		settle(8 * time.Second)
+		close(b.topics.hold)
+		settle(2 * time.Minute)
+		wantOncePerRequest(t, b, 1)
+		if r := b.results()[0]; len(b.vendor.called()) != 0 || r.Outcome != event.Rejected {
+			t.Errorf("%d calls, result %+v", len(b.vendor.called()), r)
+		}
+		b.shut()
 	})
 }
 

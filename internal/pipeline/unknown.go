@@ -32,6 +32,9 @@ func (p *Pipeline) settle(it *item) (d decision, settled bool) {
 	if wait := time.Until(at); wait > 0 {
 		return decision{action: later, after: wait}, true
 	}
+	if !p.upToDate(it) {
+		return decision{action: later, after: 100 * time.Millisecond}, true
+	}
 	switch step {
 	case ledger.Answered:
 		return p.settleAnswered(it), true
@@ -49,6 +52,23 @@ func (p *Pipeline) settle(it *item) (d decision, settled bool) {
 	}
 	it.unsettled, it.unknownSince = false, called
 	return decision{}, false
+}
+
+// upToDate tells whether the ledger has been read to where it ended when it was
+// first asked about the request: an answer may have come in right before the
+// claim ended.
+func (p *Pipeline) upToDate(it *item) bool {
+	s := it.shard
+	if it.readTo == 0 {
+		end, err := p.parts.Offsets.End(s.ctx, p.cfg.Topics.Ledger, s.id)
+		if err != nil {
+			p.log.Warn("looking up the ledger's end", "partition", s.id, "error", err)
+			return false
+		}
+		it.readTo = end
+		return false // look at the entry again, now that what it must hold is known
+	}
+	return s.hasRead() >= it.readTo
 }
 
 // settleAnswered publishes the result of an answered request unless it is out.

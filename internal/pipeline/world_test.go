@@ -187,6 +187,8 @@ type fakeVendor struct {
 	asked  int
 	// listing is how long it takes to say what it did.
 	listing time.Duration
+	// refusal is the answer to the next question.
+	refusal error
 }
 
 func (v *fakeVendor) Name() event.Vendor { return event.Argos }
@@ -242,6 +244,13 @@ type findingVendor struct{ *fakeVendor }
 
 func (v findingVendor) Find(ctx context.Context, calls []vendors.Call, since time.Time, turn vendors.Turn) (found [][]vendors.Verdict, _ error) {
 	err := turn(ctx, func(context.Context) error {
+		v.mu.Lock()
+		refusal := v.refusal
+		v.refusal = nil
+		v.mu.Unlock()
+		if refusal != nil {
+			return refusal
+		}
 		if v.listing > 0 {
 			time.Sleep(v.listing) // fake time
 		}
@@ -279,6 +288,15 @@ type fakeTopics struct {
 	opened  map[string]int
 	commits map[string]int64
 	muted   []context.Context
+	// Nothing is read of the log called held before hold is closed.
+	hold chan struct{}
+	held string
+}
+
+func (f *fakeTopics) holdTopic(name string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.held = name
 }
 
 // mute makes writes under a context fail, as those of a dead process.
@@ -357,6 +375,13 @@ func (f *fakeTopics) Write(ctx context.Context, recs ...event.Record) error {
 	return nil
 }
 
+func (f *fakeTopics) WriteWhile(ctx context.Context, may func() error, recs ...event.Record) error {
+	if err := may(); err != nil {
+		return err
+	}
+	return f.Write(ctx, recs...)
+}
+
 func (f *fakeTopics) OffsetAt(_ context.Context, topic string, partition int, t time.Time) (int64, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -403,6 +428,16 @@ func (r *fakeReader) Fetch(ctx context.Context) (event.Record, error) {
 	f := r.topics
 	for {
 		f.mu.Lock()
+		if f.held == r.name {
+			hold := f.hold
+			f.mu.Unlock()
+			select {
+			case <-hold:
+			case <-ctx.Done():
+				return event.Record{}, ctx.Err()
+			}
+			f.mu.Lock()
+		}
 		if log := f.logs[r.name]; r.next < int64(len(log)) {
 			rec := log[r.next]
 			r.next++

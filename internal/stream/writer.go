@@ -113,6 +113,13 @@ func choosePartition(message kafka.Message, partitions ...int) int {
 // are refusals that will not pass either. Records written at the same time, by
 // one call or several, keep no order.
 func (w *Writer) Write(ctx context.Context, records ...event.Record) error {
+	return w.WriteWhile(ctx, func() error { return nil }, records...)
+}
+
+// WriteWhile is Write for records that may be written only for a while: before
+// each try it asks may, whose error ends it. A try that has begun is not called
+// back.
+func (w *Writer) WriteWhile(ctx context.Context, may func() error, records ...event.Record) error {
 	if !w.enter() {
 		return fmt.Errorf("writing: %w", ErrClosed)
 	}
@@ -126,6 +133,9 @@ func (w *Writer) Write(ctx context.Context, records ...event.Record) error {
 		return err
 	}
 	for try := 0; len(messages) > 0; try++ {
+		if err := may(); err != nil {
+			return fmt.Errorf("writing to %s: %w", messages[0].Topic, err)
+		}
 		failed, err := w.try(ctx, messages)
 		if err == nil {
 			return nil
