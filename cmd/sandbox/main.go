@@ -38,11 +38,14 @@ func command(out io.Writer) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "sandbox",
 		Short: "Kafka, S3 and the identity vendor, simulated on one machine",
-		Long: `Kafka, S3 and the identity vendor Argos, simulated on one machine.
+		Long: `Kafka, S3 and the identity vendors Argos and, if asked for, FACEKI, simulated on
+one machine.
 
 What happens to a request stands in its submission id (sub-approve-1,
 sub-reject-similarity-2, sub-500-once-3 …) and in its selfie key
-(selfies/1-60KB.jpg, selfies/2-missing.jpg …). The admin address changes how the
+(selfies/1-60KB.jpg, selfies/2-missing.jpg …). For FACEKI it stands in the selfie
+key alone, which says whose face it is (selfies/face-<reference>-60KB.jpg,
+selfies/face-<reference>-other-3.jpg …). The admin address changes how the
 services behave while they run: GET and PUT /knobs, GET /stats, GET /ledger,
 GET /duplicates, POST /reset.
 
@@ -62,6 +65,7 @@ Stops on SIGINT or SIGTERM with a summary of what was charged.`,
 	f.StringVar(&o.KafkaAdvertise, "kafka-advertise", "", "host that Kafka tells its clients (default: the one it listens on)")
 	f.StringVar(&o.S3Addr, "s3", o.S3Addr, "address of S3")
 	f.StringVar(&o.ArgosAddr, "argos", o.ArgosAddr, "address of the Argos API")
+	f.StringVar(&o.FacekiAddr, "faceki", "", "address of the FACEKI API, for example 127.0.0.1:9102 (default: there is none)")
 	f.StringVar(&o.AdminAddr, "admin", o.AdminAddr, "address of the admin API")
 	f.StringVar(&o.DataDir, "data-dir", "", "keep Kafka's data in this directory (default: in memory)")
 
@@ -81,6 +85,10 @@ Stops on SIGINT or SIGTERM with a summary of what was charged.`,
 	f.Float64Var(&o.Argos.ThrottleRate, "throttle-rate", 0, "share of Argos calls that meet a 429")
 	f.Float64Var(&o.Argos.ResetRate, "reset-rate", 0, "share of Argos calls that meet a reset connection")
 	f.Float64Var(&o.Argos.HangRate, "hang-rate", 0, "share of Argos calls that are charged and never answered")
+
+	f.Var(&o.Faceki.Latency, "faceki-latency", "how long FACEKI takes, written as for --latency")
+	f.IntVar(&o.Faceki.PerSecond, "faceki-limit", 0, "searches that FACEKI takes in any one second, 0 for any number")
+	f.IntVar(&o.Faceki.TokenSeconds, "faceki-token-seconds", o.Faceki.TokenSeconds, "how long a token of FACEKI is good")
 
 	f.StringSliceVar(&o.Buckets, "seed-bucket", o.Buckets, "buckets that hold scripted selfies, the default one first")
 	f.Var(&o.S3.Latency, "s3-latency", "how long S3 takes, written as for --latency")

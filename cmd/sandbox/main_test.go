@@ -100,6 +100,24 @@ func TestRunAnnouncesItselfAndStopsWithASummary(t *testing.T) {
 	}
 }
 
+func TestFacekiComesWithItsFlag(t *testing.T) {
+	for _, args := range [][]string{{}, {"--faceki", "127.0.0.1:0", "--faceki-limit", "20", "--faceki-token-seconds", "7"}} {
+		readUntil, stop := start(t, args...)
+		text := readUntil("ready")
+		finished := make(chan error, 1)
+		go func() { finished <- stop() }()
+		text += readUntil("slow down")
+		if err := <-finished; err != nil {
+			t.Errorf("%q: stopped with %v", args, err)
+		}
+		for _, line := range []string{"FACEKI  http://127.0.0.1:", "REAUTH_VENDORS__FACEKI__ENABLED=true", "REAUTH_VENDORS__FACEKI__LIMITS=20/s", "FACEKI: 0 calls"} {
+			if strings.Contains(text, line) != (len(args) > 0) {
+				t.Errorf("%q: %s is there unasked, or missing:\n%s", args, line, text)
+			}
+		}
+	}
+}
+
 func TestBadFlagsAreRefused(t *testing.T) {
 	for _, args := range [][]string{
 		{"--latency", "soon"}, {"--error-rate", "2"}, {"--partitions", "0"}, {"--seed-bucket", "X"}, {"extra"}, {"--kafka", "nowhere"},

@@ -68,7 +68,7 @@ func checkSelfies(ctx context.Context, c config.Config, report reporter) {
 }
 
 func checkVendors(ctx context.Context, c config.Config, report reporter) {
-	adapters, err := Adapters(c)
+	adapters, err := Adapters(c, nil)
 	if err != nil {
 		report("vendors", "", err)
 		return

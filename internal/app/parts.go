@@ -18,10 +18,11 @@ import (
 	"reauth/internal/stream"
 	"reauth/internal/vendors"
 	"reauth/internal/vendors/argos"
+	"reauth/internal/vendors/faceki"
 )
 
 // Vendors are the vendors that this build has an adapter for.
-var Vendors = []event.Vendor{event.Argos}
+var Vendors = []event.Vendor{event.Argos, event.Faceki}
 
 // OpenStore returns the selfie store. It makes no request.
 func OpenStore(ctx context.Context, c config.Config, registerer prometheus.Registerer) (*storage.Store, error) {
@@ -57,8 +58,9 @@ func laneSettings(c config.Config) map[event.Vendor]config.Vendor {
 	return enabled
 }
 
-// Adapters returns the adapters of the enabled vendors.
-func Adapters(c config.Config) (map[event.Vendor]vendors.Adapter, error) {
+// Adapters returns the adapters of the enabled vendors. A nil registerer leaves
+// their own metrics, which are counted either way, out of any registry.
+func Adapters(c config.Config, registerer prometheus.Registerer) (map[event.Vendor]vendors.Adapter, error) {
 	adapters := map[event.Vendor]vendors.Adapter{}
 	for name, settings := range laneSettings(c) {
 		client := vendors.NewHTTPClient(vendors.HTTPOptions{MaxInFlight: settings.MaxInFlight})
@@ -69,6 +71,17 @@ func Adapters(c config.Config) (map[event.Vendor]vendors.Adapter, error) {
 			})
 			if err != nil {
 				return nil, fmt.Errorf("vendors.argos: %w", err)
+			}
+			adapters[name] = a
+		case event.Faceki:
+			f := c.Vendors.Faceki
+			a, err := faceki.New(faceki.Config{
+				BaseURL: settings.BaseURL, APIVersion: faceki.APIVersion(f.APIVersion),
+				ClientID: f.ClientID, ClientSecret: f.ClientSecret.Current,
+				OnAmbiguous: faceki.OnAmbiguous(f.OnAmbiguous), Client: client, Registerer: registerer,
+			})
+			if err != nil {
+				return nil, fmt.Errorf("vendors.faceki: %w", err)
 			}
 			adapters[name] = a
 		default:

@@ -4,8 +4,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"reauth/internal/config"
-	"reauth/internal/event"
 )
 
 func TestEvenRateExceedsNoneOfTheLimits(t *testing.T) {
@@ -28,12 +29,22 @@ func TestEvenRateExceedsNoneOfTheLimits(t *testing.T) {
 func TestEveryVendorOfTheBuildHasAnAdapter(t *testing.T) {
 	c := config.Default()
 	c.Vendors.Argos.APIKey = config.NewSecret("a-key-for-the-test")
-	adapters, err := Adapters(c)
-	if err != nil || len(adapters) != len(Vendors) || adapters[event.Argos] == nil {
-		t.Errorf("%d adapters for %d vendors (%v)", len(adapters), len(Vendors), err)
+	c.Vendors.Faceki.Enabled, c.Vendors.Faceki.ClientID = true, "a-client"
+	c.Vendors.Faceki.ClientSecret = config.NewSecret("a-secret-for-the-test")
+	for _, version := range []string{config.FacekiV2, config.FacekiBlaze} {
+		c.Vendors.Faceki.APIVersion = version
+		adapters, err := Adapters(c, prometheus.NewRegistry())
+		if err != nil || len(adapters) != len(Vendors) {
+			t.Errorf("%d adapters for %d vendors (%v)", len(adapters), len(Vendors), err)
+		}
+		for _, name := range Vendors {
+			if adapters[name] == nil || adapters[name].Name() != name {
+				t.Errorf("the adapter for %s is not its own", name)
+			}
+		}
 	}
-	c.Vendors.Faceki.Enabled = true
-	if _, err := Adapters(c); err == nil {
+	c.Vendors.Checkout.Enabled = true
+	if _, err := Adapters(c, nil); err == nil {
 		t.Error("a vendor without an adapter is accepted")
 	}
 }

@@ -39,7 +39,7 @@ type Service struct {
 func New(ctx context.Context, c config.Config, version string, log *slog.Logger) (*Service, error) {
 	registry := ops.NewRegistry(version)
 	s := &Service{settings: c, log: log}
-	adapters, err := Adapters(c)
+	adapters, err := Adapters(c, registry)
 	if err != nil {
 		return nil, err
 	}

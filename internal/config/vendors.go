@@ -33,9 +33,28 @@ type Argos struct {
 // Faceki is FACEKI.
 type Faceki struct {
 	Vendor
+	// APIVersion is FacekiV2 or FacekiBlaze.
+	APIVersion   string
 	ClientID     string
 	ClientSecret Secret
+	// OnAmbiguous is AmbiguousReject or AmbiguousHold.
+	OnAmbiguous string
 }
+
+// The generations of FACEKI's API.
+const (
+	FacekiV2    = "v2"
+	FacekiBlaze = "blaze"
+)
+
+// What becomes of a selfie that FACEKI finds to be the expected person and
+// somebody else.
+const (
+	// AmbiguousReject rejects it.
+	AmbiguousReject = "reject"
+	// AmbiguousHold dead-letters the request, for a person to look at.
+	AmbiguousHold = "hold"
+)
 
 // Checkout is Checkout.com. It takes a secret key, or an OAuth client.
 type Checkout struct {
@@ -97,8 +116,14 @@ func (a *Argos) describe(g group) {
 
 func (f *Faceki) describe(g group) {
 	f.Vendor.describe(g, "false", "https://sdk.faceki.com", "")
+	one(g, &f.APIVersion, texts, "api_version", FacekiV2,
+		`Generation of the API that the account is on: v2 for KYC V2, where submission_id is compared with the match's
+		referenceId, blaze for Blaze 3.0, where it is compared with its record_identifier.`, oneOf(FacekiV2, FacekiBlaze))
 	one(g, &f.ClientID, texts, "client_id", "", `Client id of the account. Required when enabled.`, optional(word))
 	secret(g, &f.ClientSecret, "client_secret", `Client secret of the account. Required when enabled.`, issuedKey)
+	one(g, &f.OnAmbiguous, texts, "on_ambiguous", AmbiguousReject,
+		`What to do with a selfie that matches the expected person and somebody else: reject it, or hold the request back
+		in the dead letters for a person to look at.`, oneOf(AmbiguousReject, AmbiguousHold))
 }
 
 func (c *Checkout) describe(g group) {

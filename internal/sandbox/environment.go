@@ -33,6 +33,9 @@ func (s *Sandbox) Environment() []Variable {
 		}
 		all = append(all, Variable{"REAUTH_VENDORS__ARGOS__LIMITS", limits})
 	}
+	if s.Faceki != nil {
+		all = append(all, s.facekiEnvironment()...)
+	}
 	usual := DefaultTopics()
 	for _, topic := range []struct{ key, name, usual string }{
 		{"REQUESTS", o.Topics.Requests, usual.Requests},
@@ -47,6 +50,21 @@ func (s *Sandbox) Environment() []Variable {
 		}
 	}
 	return all
+}
+
+// facekiEnvironment enables FACEKI, whose limits must be stated.
+func (s *Sandbox) facekiEnvironment() []Variable {
+	limits := "none"
+	if n := s.options.Faceki.PerSecond; n > 0 {
+		limits = fmt.Sprintf("%d/s", n)
+	}
+	return []Variable{
+		{"REAUTH_VENDORS__FACEKI__ENABLED", "true"},
+		{"REAUTH_VENDORS__FACEKI__BASE_URL", s.FacekiURL()},
+		{"REAUTH_VENDORS__FACEKI__CLIENT_ID", s.options.Faceki.ClientID},
+		{"REAUTH_VENDORS__FACEKI__CLIENT_SECRET", s.options.Faceki.ClientSecret},
+		{"REAUTH_VENDORS__FACEKI__LIMITS", limits},
+	}
 }
 
 // shellSafe values need no quotes.

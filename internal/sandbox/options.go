@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"reauth/internal/sandbox/argossim"
+	"reauth/internal/sandbox/facekisim"
 	"reauth/internal/sandbox/s3sim"
 )
 
@@ -13,6 +14,8 @@ import (
 // host:port; port 0 takes a free one.
 type Options struct {
 	KafkaAddr, S3Addr, ArgosAddr, AdminAddr string
+	// FacekiAddr is where FACEKI listens; empty means that there is none.
+	FacekiAddr string
 	// KafkaAdvertise is the host that Kafka tells its clients to come back
 	// to; empty means the host it listens on.
 	KafkaAdvertise string
@@ -20,7 +23,7 @@ type Options struct {
 	// first take free ports.
 	Brokers int
 	// DataDir keeps Kafka's topics and groups from one run to the next;
-	// empty means memory only. S3 and Argos always begin anew.
+	// empty means memory only. S3 and the vendors always begin anew.
 	DataDir string
 	// Topics are created unless they are there. Clients cannot create any by
 	// asking for their metadata.
@@ -37,8 +40,9 @@ type Options struct {
 	// Seed makes latencies and rates repeatable.
 	Seed uint64
 
-	Argos argossim.Knobs
-	S3    s3sim.Knobs
+	Argos  argossim.Knobs
+	Faceki facekisim.Knobs
+	S3     s3sim.Knobs
 }
 
 // Topics are the names of the topics; Priority may be empty.
@@ -79,6 +83,7 @@ func DefaultOptions() Options {
 		SelfiePrefix: "selfies/",
 		Seed:         1,
 		Argos:        argossim.DefaultKnobs(),
+		Faceki:       facekisim.DefaultKnobs(),
 		S3:           s3sim.DefaultKnobs(),
 	}
 }
@@ -120,6 +125,9 @@ func (o Options) Validate() error {
 	}
 	if err := o.Argos.Validate(); err != nil {
 		faults = append(faults, fmt.Errorf("argos: %w", err))
+	}
+	if err := o.Faceki.Validate(); err != nil {
+		faults = append(faults, fmt.Errorf("faceki: %w", err))
 	}
 	if err := o.S3.Validate(); err != nil {
 		faults = append(faults, fmt.Errorf("s3: %w", err))

@@ -53,8 +53,12 @@ func (s *Sandbox) announce(a Announcement) error {
 	if err := replace(a.EnvFile, env.String()); err != nil {
 		return err
 	}
-	text := fmt.Sprintf("Kafka   %s\nS3      %s\nArgos   %s\nadmin   %s\n\n%s\nready, stop with Ctrl-C\n",
-		s.Brokers(), s.S3URL(), s.ArgosURL(), s.AdminURL(), env.String())
+	faceki := ""
+	if s.Faceki != nil {
+		faceki = "FACEKI  " + s.FacekiURL() + "\n"
+	}
+	text := fmt.Sprintf("Kafka   %s\nS3      %s\nArgos   %s\n%sadmin   %s\n\n%s\nready, stop with Ctrl-C\n",
+		s.Brokers(), s.S3URL(), s.ArgosURL(), faceki, s.AdminURL(), env.String())
 	if err := replace(a.ReadyFile, s.AdminURL()+"\n"); err != nil {
 		return err
 	}
@@ -67,10 +71,16 @@ func (s *Sandbox) announce(a Announcement) error {
 // summary is what became of it all.
 func (s *Sandbox) summary() string {
 	argos, store := s.Argos.Stats(), s.S3.Stats()
-	return fmt.Sprintf("\nArgos: %d calls, %d charged (%d approved, %d rejected), %d duplicates, %d refused, %d forbidden, at most %d in one second and %d at once\n"+
+	faceki := ""
+	if s.Faceki != nil {
+		f := s.Faceki.Stats()
+		faceki = fmt.Sprintf("FACEKI: %d calls, %d charged, %d duplicates, %d refused, %d unauthorized, %d tokens, at most %d in one second and %d at once\n",
+			f.Calls, f.Charged, f.Duplicates, f.Refused, f.Unauthorized, f.Tokens, f.PeakPerSecond, f.PeakInFlight)
+	}
+	return fmt.Sprintf("\nArgos: %d calls, %d charged (%d approved, %d rejected), %d duplicates, %d refused, %d forbidden, at most %d in one second and %d at once\n%s"+
 		"S3: %d requests, %d denied, %d told to slow down\n",
 		argos.Calls, argos.Charged, argos.Approved, argos.Rejected, argos.Duplicates, argos.Refused, argos.Forbidden,
-		argos.PeakPerSecond, argos.PeakInFlight, store.Requests, store.Denied, store.SlowDown)
+		argos.PeakPerSecond, argos.PeakInFlight, faceki, store.Requests, store.Denied, store.SlowDown)
 }
 
 // replace writes a file so that nobody ever sees half of it. An empty name

@@ -10,6 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 
 	"reauth/internal/sandbox/argossim"
+	"reauth/internal/sandbox/facekisim"
 	"reauth/internal/sandbox/s3sim"
 )
 
@@ -22,10 +23,12 @@ type Sandbox struct {
 	// Kafka can be made to misbehave: see kfake's Fault and ControlKey.
 	Kafka *kfake.Cluster
 	Argos *argossim.Simulator
-	S3    *s3sim.Simulator
+	// Faceki is nil unless Options.FacekiAddr is set.
+	Faceki *facekisim.Simulator
+	S3     *s3sim.Simulator
 
-	options          Options
-	s3, argos, admin *server
+	options                  Options
+	s3, argos, faceki, admin *server
 	// stop holds what undoes Start, in the order of building.
 	stop      []func()
 	closeOnce sync.Once
@@ -59,11 +62,20 @@ func Start(o Options) (s *Sandbox, err error) {
 		return s, err
 	}
 	s.stop = append(s.stop, s.argos.close, s.Argos.Close)
+	if o.FacekiAddr != "" {
+		if s.Faceki, err = facekisim.New(facekisim.Config{Knobs: o.Faceki, Seed: o.Seed}); err != nil {
+			return s, err
+		}
+		if s.faceki, err = serve(o.FacekiAddr, s.Faceki, quiet); err != nil {
+			return s, err
+		}
+		s.stop = append(s.stop, s.faceki.close, s.Faceki.Close)
+	}
 	if s.s3, err = serve(o.S3Addr, s.S3, quiet); err != nil {
 		return s, err
 	}
 	s.stop = append(s.stop, s.s3.close, s.S3.Close)
-	if s.admin, err = serve(o.AdminAddr, adminHandler(s.Argos, s.S3), quiet); err != nil {
+	if s.admin, err = serve(o.AdminAddr, adminHandler(s.Argos, s.S3, s.Faceki), quiet); err != nil {
 		return s, err
 	}
 	s.stop = append(s.stop, s.admin.close)
@@ -89,6 +101,14 @@ func (s *Sandbox) S3URL() string { return s.s3.url() }
 
 // ArgosURL is the vendor's base URL, /v3 included.
 func (s *Sandbox) ArgosURL() string { return s.argos.url() + argosPath }
+
+// FacekiURL is the vendor's base URL, "" when there is none.
+func (s *Sandbox) FacekiURL() string {
+	if s.faceki == nil {
+		return ""
+	}
+	return s.faceki.url()
+}
 
 // AdminURL is where the admin API is.
 func (s *Sandbox) AdminURL() string { return s.admin.url() }

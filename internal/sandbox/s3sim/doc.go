@@ -18,6 +18,8 @@
 //	7-empty.jpg      nothing
 //	7-missing.jpg    no such key
 //
-// No two keys have the same bytes, empty and pngbomb aside. Listing a bucket
+// No two keys have the same bytes, empty and pngbomb aside. Every picture bears
+// its key's last segment in a comment, see NameIn, by which a simulated vendor
+// knows whose face it is to see: face-<person>-100KB.jpg. Listing a bucket
 // shows only what was put there.
 package s3sim

@@ -105,6 +105,7 @@ func TestScriptedPicturesDecodeAndHaveTheirSize(t *testing.T) {
 		"selfies/demo/a-40KB.jpg": {"jpeg", 40_000},
 		"selfies/1-100KB.png":     {"png", 100_000},
 		"selfies/1-0KB.png":       {"png", 60_000},
+		"selfies/ä-ß-60KB.jpg":    {"jpeg", 60_000},
 		"selfies/1-huge.jpg":      {"jpeg", 6 << 20},
 	} {
 		body, err := b.get(key)
@@ -305,4 +306,33 @@ func TestLatencyComesBeforeTheAnswer(t *testing.T) {
 			t.Errorf("%d after %s, want 200 after 3s", w.Code, time.Since(start))
 		}
 	})
+}
+
+func TestPicturesBearTheirNames(t *testing.T) {
+	b := setup(t, nil)
+	long := strings.Repeat("x", nameChars)
+	for key, want := range map[string]string{
+		"selfies/face-0123456789abcdef0123456789abcdef-two-60KB.jpg": "face-0123456789abcdef0123456789abcdef-two-60KB.jpg",
+		"selfies/a/face-ab-2KB.jpg":                                  "face-ab-2KB.jpg",
+		"selfies/face-ab-9KB.png":                                    "face-ab-9KB.png",
+		"selfies/" + long + "yz.jpg":                                 long,
+		"selfies/face-ä-9KB.jpg":                                     "face-ä-9KB.jpg",
+		"selfies/1-truncated.jpg":                                    "1-truncated.jpg",
+		"selfies/1-notimage.jpg":                                     "",
+		"selfies/1-empty.jpg":                                        "",
+		"selfies/1-pngbomb.png":                                      "",
+	} {
+		body, err := b.get(key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := NameIn(body); got != want {
+			t.Errorf("%s bears the name %q, want %q", key, got, want)
+		}
+	}
+	for _, body := range []string{"", "\xff\xd8\xff\xfe", "\xff\xd8\xff\xfe\x00\x05abc", "\xff\xd8\xff\xe0 a face \xff\xd9", "tEXtComment\x00" + strings.Repeat("z", 200)} {
+		if got := NameIn([]byte(body)); got != "" {
+			t.Errorf("%q bears the name %q", body, got)
+		}
+	}
 }
