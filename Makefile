@@ -53,9 +53,25 @@ image: ## build the production image (needs Docker)
 test: $(TOOLS)/gotest ## run all tests under the race detector; quiet unless one fails
 	@$(TOOLS)/gotest -events $(BIN)/test.json -- -race ./...
 
+.PHONY: model
+model: ## check the ledger's protocol exhaustively with spin (installs Debian's package where it can)
+	@command -v spin >/dev/null || { apt-get update && apt-get install -y --no-install-recommends spin; } >/dev/null 2>&1 || \
+	  { echo 'model: install spin first' >&2; exit 1; }
+	@go test -count=1 -tags model -timeout 20m ./internal/ledger/model
+
 .PHONY: test-short
 test-short: $(TOOLS)/gotest ## run the quick tests only, without the race detector
 	@$(TOOLS)/gotest -- -short ./...
+
+.PHONY: test-kafka
+test-kafka: $(TOOLS)/gotest ## run the end-to-end tests on three real brokers; REAUTH_E2E_BROKERS=host:port,… for a cluster that is there
+	@if [[ -n "$${REAUTH_E2E_BROKERS:-}" ]]; then \
+	  exec $(TOOLS)/gotest -- -count=1 -timeout 30m ./internal/e2e; \
+	fi; \
+	cluster=$$(mktemp -d); \
+	trap 'internal/tools/kafka/cluster.sh stop "$$cluster"; rm -rf "$$cluster"' EXIT; \
+	brokers=$$(internal/tools/kafka/cluster.sh start "$$cluster"); \
+	REAUTH_E2E_BROKERS=$$brokers REAUTH_E2E_CLUSTER=$$cluster $(TOOLS)/gotest -- -count=1 -timeout 30m ./internal/e2e
 
 .PHONY: test-deploy
 test-deploy: $(TOOLS)/gotest ## check image, Compose file, manifests and the import arrows

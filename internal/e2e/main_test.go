@@ -1,0 +1,102 @@
+package e2e
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+// The settings of the package comment.
+var (
+	givenBrokers  = os.Getenv("REAUTH_E2E_BROKERS")
+	givenCluster  = os.Getenv("REAUTH_E2E_CLUSTER")
+	givenConsumer = os.Getenv("REAUTH_E2E_CONSUMER")
+	keptLogs      = os.Getenv("REAUTH_E2E_LOGS")
+)
+
+// realKafka tells whether the suite runs against a cluster.
+var realKafka = givenBrokers != ""
+
+// sized returns a quantity for a real Kafka, or for the one in memory.
+func sized[T any](full, small T) T {
+	if realKafka {
+		return full
+	}
+	return small
+}
+
+// consumerBinary is what the scenarios start. It is built without the race
+// detector: the suite measures how well the quota is used.
+var consumerBinary string
+
+// atOnce is how many scenarios may take place at once, on the Kafka in memory:
+// more than the machine has processors, since mostly they wait.
+const atOnce = "4"
+
+// concurrently lets a scenario take place beside others, unless they share a
+// cluster that one of them may ill-treat. Those that measure rates take place
+// alone.
+func concurrently(t *testing.T) {
+	t.Helper()
+	if !realKafka {
+		t.Parallel()
+	}
+}
+
+// long leaves a scenario out of short runs.
+func long(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("takes long")
+	}
+}
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", atOnce); err != nil {
+		fmt.Fprintln(os.Stderr, "e2e:", err)
+		os.Exit(1)
+	}
+	dir, err := os.MkdirTemp("", "reauth-e2e-")
+	if err == nil {
+		consumerBinary, err = build(dir)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "e2e:", err)
+		os.Exit(1)
+	}
+	goleak.VerifyTestMain(m,
+		goleak.Cleanup(func(code int) {
+			os.RemoveAll(dir)
+			os.Exit(code)
+		}),
+		// kfake's goroutines are on their way out when Close returns.
+		goleak.IgnoreAnyFunction("github.com/twmb/franz-go/pkg/kfake.(*Cluster).run"),
+		// A toxic that is added or removed while its connection breaks is left
+		// behind by toxiproxy v2.12.0.
+		goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2/toxics.(*ToxicStub).Run"))
+}
+
+const buildTime = 5 * time.Minute
+
+func build(dir string) (binary string, err error) {
+	if givenConsumer != "" {
+		return filepath.Abs(givenConsumer)
+	}
+	binary = filepath.Join(dir, "consumer")
+	ctx, cancel := context.WithTimeout(context.Background(), buildTime)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", binary, "reauth/cmd/consumer")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("building the consumer: %w\n%s", err, out)
+	}
+	return binary, nil
+}
