@@ -30,7 +30,7 @@ func (w *world) share(from, to time.Time, perSecond int) float64 {
 
 // windows is how often a share of the quota is measured, at most, before it is
 // believed to be too small. Other work on the machine can only lower it.
-const windows = 3
+const windows = 8
 
 func TestQuotaIsUsedAndNotExceeded(t *testing.T) {
 	const perSecond = 50

@@ -88,9 +88,11 @@ const (
 
 func (l *lead) get() time.Duration { return max(minLead, time.Duration(l.nanos.Load())) }
 
-// observe follows a slow claim at once and a quick one slowly. That another one
-// may be lost between reading and writing does no harm.
+// observe follows a slow claim at once, and quick ones slowly: each step up passes
+// over the slots in between, so a lead that came down soon would lose some at
+// every slow claim. That another observation may be lost between reading and
+// writing does no harm.
 func (l *lead) observe(took time.Duration) {
 	want := min(maxLead, took+took/2)
-	l.nanos.Store(int64(max(want, l.get()-l.get()/64)))
+	l.nanos.Store(int64(max(want, l.get()-l.get()/512)))
 }
