@@ -55,7 +55,7 @@ await() {
 
 say "sandbox: Kafka, S3 and the vendor"
 free=127.0.0.1:0
-"$bin/sandbox" --kafka $free --s3 $free --argos $free --admin $free --latency 200ms-400ms --limit 100 \
+"$bin/sandbox" --kafka $free --s3 $free --argos $free --admin $free --latency 200ms-400ms --limit 200 \
   --env-file "$work/sandbox.env" --ready-file "$work/ready" >"$work/sandbox.log" 2>&1 &
 sandbox_pid=$!
 await "$work/ready" "$sandbox_pid" || fail 'the sandbox did not start'
@@ -64,8 +64,10 @@ set -a
 . "$work/sandbox.env"
 # Whichever port is free: nobody probes this consumer.
 REAUTH_OPS__LISTEN=$free
-# A call whose answer was lost is looked for once it would have timed out.
+# A call whose answer was lost is looked for once it would have timed out, and
+# half a margin later.
 REAUTH_VENDORS__ARGOS__TIMEOUT=3s
+REAUTH_LEDGER__MARGIN=4s
 REAUTH_BREAKER__SLOW_CALL=3s
 set +a
 

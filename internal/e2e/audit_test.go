@@ -208,14 +208,14 @@ func (w *world) auditCommits() {
 // awaitCommitted waits until the group has committed all that was published.
 func (w *world) awaitCommitted(within time.Duration) {
 	w.t.Helper()
-	ends, err := w.ends(w.ctx, w.topics.Requests)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	var last offsets
-	w.eventually(within, "everything committed", func() bool {
-		last, err = w.committed(w.ctx, w.group)
-		if err != nil {
+	var last, ends offsets
+	var err error
+	all := func() bool {
+		if last, err = w.committed(w.ctx, w.group); err != nil {
+			return false
+		}
+		// Asked for each time: the marker of a transaction comes late.
+		if ends, err = w.ends(w.ctx, w.topics.Requests); err != nil {
 			return false
 		}
 		for partition, end := range ends[w.topics.Requests] {
@@ -224,7 +224,13 @@ func (w *world) awaitCommitted(within time.Duration) {
 			}
 		}
 		return true
-	})
+	}
+	defer func() {
+		if w.t.Failed() {
+			w.t.Logf("committed %v (%v)\nof        %v", last[w.topics.Requests], err, ends[w.topics.Requests])
+		}
+	}()
+	w.eventually(within, "everything committed", all)
 }
 
 // samples are taken all through a scenario.

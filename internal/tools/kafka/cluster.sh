@@ -33,8 +33,8 @@ joined() {
 }
 
 # configure NODE writes its settings. Timeouts are those that brokers come with;
-# what differs makes small topics on one machine start fast, and lets tests ask
-# for short sessions.
+# what differs makes small topics on one machine start fast, lets tests ask for
+# short sessions, and leaves leaders and coordinators where a test put them.
 configure() {
   cat >"$dir/$1.properties" <<PROPERTIES
 node.id=$1
@@ -49,6 +49,7 @@ default.replication.factor=3
 min.insync.replicas=2
 auto.create.topics.enable=false
 unclean.leader.election.enable=false
+auto.leader.rebalance.enable=false
 offsets.topic.replication.factor=3
 offsets.topic.num.partitions=3
 transaction.state.log.replication.factor=3
@@ -82,7 +83,7 @@ launch() {
 
 # alive NODE: is its process there, and truly its?
 alive() {
-  [[ -f $dir/$1.pid ]] && tr '\0' ' ' <"/proc/$(cat "$dir/$1.pid")/cmdline" 2>/dev/null | grep -qF "kafka.Kafka $dir/$1.properties"
+  [[ -f $dir/$1.pid ]] && { tr '\0' ' ' <"/proc/$(cat "$dir/$1.pid")/cmdline"; } 2>/dev/null | grep -qF "kafka.Kafka $dir/$1.properties"
 }
 
 signal() {
