@@ -8,8 +8,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-
-	"reauth/internal/event"
 )
 
 // LaneConfig is what a lane needs to know beside its adapter.
@@ -193,6 +191,3 @@ func kindOf(err error) string {
 	}
 	return fault.Kind.String()
 }
-
-// Vendor returns the name of the lane's vendor.
-func (l *Lane) Vendor() event.Vendor { return l.adapter.Name() }
