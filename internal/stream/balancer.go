@@ -18,8 +18,9 @@ const protocolName = "shard-sticky"
 type balancer struct {
 	// claim says what this member owns, right before each join.
 	claim func() claim
-	// assigned is told how many shards there were when this member led.
-	assigned func(total int)
+	// assigned is told, when this member led, how many shards it handed out
+	// among how many members.
+	assigned func(total, members int)
 }
 
 func (b balancer) ProtocolName() string { return protocolName }
@@ -36,7 +37,7 @@ func (b balancer) AssignGroups(members []kafka.GroupMember, partitions []kafka.P
 			claims[member.ID] = decodeClaim(member.UserData)
 		}
 	}
-	b.assigned(len(shards))
+	b.assigned(len(shards), len(members))
 	assignments := make(kafka.GroupMemberAssignments, len(members))
 	plan := assignShards(claims, shards)
 	for id := range topics {
@@ -77,9 +78,10 @@ func commonShards(members []kafka.GroupMember, partitions []kafka.Partition) []i
 
 // assignShards gives every shard to one member. Members get equally many, or
 // one more than the others, and each keeps as many of its own as that allows:
-// no shard moves that need not. Where two claim a shard, the one with the later
-// generation has it, since the other has missed a rebalance. The plan depends on
-// what is claimed only, not on the order of anything.
+// no shard moves that need not. Those that are leaving get none, unless all are.
+// Where two claim a shard, the one with the later generation has it, since the
+// other has missed a rebalance. The plan depends on what is claimed only, not on
+// the order of anything.
 func assignShards(claims map[string]claim, shards []int) map[string][]int {
 	plan := make(map[string][]int, len(claims))
 	if len(claims) == 0 {
@@ -90,13 +92,13 @@ func assignShards(claims map[string]claim, shards []int) map[string][]int {
 		plan[member] = append(plan[member], shard)
 	}
 	// The larger shares go to those that hold most, so that fewest shards move.
-	byHolding := slices.SortedFunc(slices.Values(members), func(a, b string) int {
+	byHolding := slices.SortedFunc(slices.Values(staying(claims, members)), func(a, b string) int {
 		return cmp.Or(cmp.Compare(len(plan[b]), len(plan[a])), cmp.Compare(a, b))
 	})
 	quota := make(map[string]int, len(members))
 	for i, member := range byHolding {
-		quota[member] = len(shards) / len(members)
-		if i < len(shards)%len(members) {
+		quota[member] = len(shards) / len(byHolding)
+		if i < len(shards)%len(byHolding) {
 			quota[member]++
 		}
 	}
@@ -122,6 +124,15 @@ func assignShards(claims map[string]claim, shards []int) map[string][]int {
 		slices.Sort(plan[member])
 	}
 	return plan
+}
+
+// staying returns the members that are not leaving, or all if there are none.
+func staying(claims map[string]claim, members []string) []string {
+	leaving := func(member string) bool { return claims[member].Leaving }
+	if stay := slices.DeleteFunc(slices.Clone(members), leaving); len(stay) > 0 {
+		return stay
+	}
+	return members
 }
 
 // holders returns who holds each shard that is claimed.

@@ -20,7 +20,12 @@ func TestShardsAreSpreadEvenlyAndStay(t *testing.T) {
 			claims[member] = claim{
 				Generation: rapid.Int32Range(0, 3).Draw(t, "generation"),
 				Shards:     rapid.SliceOfDistinct(rapid.IntRange(-1, 45), rapid.ID[int]).Draw(t, "claimed"),
+				Leaving:    rapid.Bool().Draw(t, "leaving"),
 			}
+		}
+		stay := slices.DeleteFunc(slices.Clone(members), func(member string) bool { return claims[member].Leaving })
+		if len(stay) == 0 {
+			stay = members
 		}
 		var shards []int
 		for shard := range total {
@@ -33,8 +38,14 @@ func TestShardsAreSpreadEvenlyAndStay(t *testing.T) {
 			if _, ok := claims[member]; !ok {
 				t.Fatalf("%q got shards and is no member", member)
 			}
-			if n := len(own); n < total/len(members) || n > (total+len(members)-1)/len(members) {
-				t.Fatalf("%q has %d of %d shards among %d", member, n, total, len(members))
+			n := len(own)
+			switch {
+			case !slices.Contains(stay, member):
+				if n > 0 {
+					t.Fatalf("%q is leaving and has %d shards", member, n)
+				}
+			case n < total/len(stay) || n > (total+len(stay)-1)/len(stay):
+				t.Fatalf("%q has %d of %d shards among %d", member, n, total, len(stay))
 			}
 			given = append(given, own...)
 		}
@@ -109,7 +120,7 @@ func TestAssignmentIsTheSameForEveryTopicAndOrder(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		members, partitions, sizes := groupOf(t)
 		var total int
-		b := balancer{assigned: func(n int) { total = n }}
+		b := balancer{assigned: func(n, _ int) { total = n }}
 		plan := b.AssignGroups(members, partitions)
 
 		if want := min(sizes["requests"], sizes["ledger"]); total != want {
@@ -135,7 +146,7 @@ func TestAssignmentIsTheSameForEveryTopicAndOrder(t *testing.T) {
 
 func TestMemberWithFewerTopicsGetsOnlyThose(t *testing.T) {
 	partitions := []kafka.Partition{{Topic: "requests"}, {Topic: "priority"}}
-	plan := balancer{assigned: func(int) {}}.AssignGroups([]kafka.GroupMember{
+	plan := balancer{assigned: func(int, int) {}}.AssignGroups([]kafka.GroupMember{
 		{ID: "old", Topics: []string{"requests"}},
 		{ID: "silent"},
 	}, partitions)
@@ -147,7 +158,10 @@ func TestMemberWithFewerTopicsGetsOnlyThose(t *testing.T) {
 
 func TestClaimSurvivesItsEncoding(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		in := claim{Generation: rapid.Int32().Draw(t, "generation"), Shards: rapid.SliceOfN(rapid.Int(), 1, 20).Draw(t, "shards")}
+		in := claim{
+			Generation: rapid.Int32().Draw(t, "generation"), Shards: rapid.SliceOfN(rapid.Int(), 1, 20).Draw(t, "shards"),
+			Leaving: rapid.Bool().Draw(t, "leaving"),
+		}
 		data, err := in.encode()
 		if err != nil {
 			t.Fatal(err)
@@ -158,6 +172,21 @@ func TestClaimSurvivesItsEncoding(t *testing.T) {
 			t.Fatalf("(-in +out):\n%s", diff)
 		}
 	})
+}
+
+func TestClaimIsWrittenAsOtherVersionsReadIt(t *testing.T) {
+	for want, c := range map[string]claim{
+		`{"v":1,"generation":7,"shards":[2,5]}`:                {Generation: 7, Shards: []int{2, 5}},
+		`{"v":1,"generation":7,"shards":[2,5],"leaving":true}`: {Generation: 7, Shards: []int{2, 5}, Leaving: true},
+	} {
+		data, err := c.encode()
+		if err != nil || string(data) != want {
+			t.Errorf("%+v is written as %s (%v), want %s", c, data, err, want)
+		}
+	}
+	if got := decodeClaim([]byte(`{"v":1,"generation":7,"shards":[2],"of a later version":[]}`)); !slices.Equal(got.Shards, []int{2}) {
+		t.Errorf("with a field that we do not know it claims %v", got.Shards)
+	}
 }
 
 func TestUnreadableClaimClaimsNothing(t *testing.T) {

@@ -8,13 +8,16 @@ import (
 const claimVersion = 1
 
 // claim is what a member tells the group's leader when it joins: the shards
-// that it owns, and since when.
+// that it owns, and since when, and whether it wants any.
 type claim struct {
 	Version int `json:"v"`
 	// Generation is Kafka's number of the generation that gave it the shards;
 	// zero or less means none.
 	Generation int32 `json:"generation"`
 	Shards     []int `json:"shards,omitempty"`
+	// Leaving says that the member is about to leave and wants no shards. A
+	// leader from before there was this field passes over it.
+	Leaving bool `json:"leaving,omitempty"`
 }
 
 func (c claim) encode() ([]byte, error) {

@@ -36,6 +36,23 @@
 // was missed. If one was, all shards are Lost, and those assigned are Gained,
 // also those that are the same.
 //
+// # Leaving
+//
+// A member that just left would take its share of the work out of use: the others
+// notice at their next heartbeat. So one that is told to leave rejoins first, with
+// a claim that says so, and works on meanwhile, as at any rebalance:
+//
+//	Run's ctx ends ──► rejoin, leaving ──► Assign: all Lost ──► LeaveGroup
+//	                   works on until        HandedOver         a second later;
+//	                   the answer            others: Gained     nothing moves
+//
+// The second is for the others to ask for their share of the plan: who has not
+// when the group rebalances again is refused, and waits until all have noticed.
+//
+// It leaves without handing over when it is alone or owns nothing, when the plan
+// gives it shards all the same (all are leaving, or the leader's version does not
+// know the word), when joining fails, and in any case after GroupConfig.Handover.
+//
 // # The fence
 //
 // Two owners of one shard would call a vendor twice for one request. So:

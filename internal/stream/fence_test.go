@@ -141,7 +141,8 @@ func TestLostShardIsNeverCommitted(t *testing.T) {
 			a.finish(shard, 9)
 			a.finish(shard, 30)
 		}
-		a.finish(a.shards()[0], 7)
+		still := a.shards()[0]
+		a.finish(still, 7)
 		before := len(a.allCommits())
 		time.Sleep(5 * time.Second)
 		if err := a.leave(); err != nil {
@@ -166,8 +167,8 @@ func TestLostShardIsNeverCommitted(t *testing.T) {
 				t.Errorf("shard %d: committed is %d, its owner says 20", shard, got)
 			}
 		}
-		if got := committed["requests"][a.shards()[0]]; got != 7 {
-			t.Errorf("what a still owns was committed at %d", got)
+		if got := committed["requests"][still]; got != 7 {
+			t.Errorf("what a still owned was committed at %d", got)
 		}
 	})
 }

@@ -18,7 +18,9 @@ type generation struct {
 	gen *kafka.Generation
 
 	joined time.Time // the coordinator had us in this generation; zero: not known
+	join   join      // that led to it
 	total  int       // shards that were assigned
+	began  time.Time // when the handler had its share
 
 	mu      sync.Mutex // guards contact
 	contact time.Time  // when the last successful commit was sent; zero: none
@@ -33,16 +35,16 @@ type generation struct {
 
 func newGeneration(m *Member, gen *kafka.Generation) *generation {
 	return &generation{
-		m: m, gen: gen, joined: m.rejoin.answeredAt(),
+		m: m, gen: gen, joined: m.rejoin.answeredAt(), join: m.lastJoin(),
 		over: make(chan struct{}), settled: make(chan struct{}),
 	}
 }
 
 // run is the one function that the generation is started with; kafka-go rejoins
-// when it returns. stop ends when the member is to leave, ended when the
-// generation is over. After settling it keeps the generation open, so that
-// kafka-go goes from here to leaving and not to rejoining.
-func (g *generation) run(stop, ended context.Context) {
+// when it returns. ended ends when the generation is over. After settling it
+// keeps the generation open, so that kafka-go goes from here to leaving and not
+// to rejoining.
+func (g *generation) run(ended context.Context, bye farewell) {
 	defer close(g.over)
 	if ended.Err() != nil {
 		// It was over before it was ours: kafka-go is rejoining already, and
@@ -51,39 +53,56 @@ func (g *generation) run(stop, ended context.Context) {
 	}
 	g.m.rejoin.enter(phaseLive)
 	defer g.m.rejoin.enter(phaseApart)
-	g.work(stop, ended)
-	if stop.Err() != nil || g.fault != nil {
+	if leave := g.work(ended, bye); leave || g.fault != nil {
 		close(g.settled)
 		<-ended.Done()
 	}
 }
 
-// work owns the shards until the generation is over, the member is to leave, or
-// fault is set.
-func (g *generation) work(stop, ended context.Context) {
-	if !g.begin(stop, ended) {
-		return
+// work owns the shards until the generation is over, is to be over so that the
+// shards can be handed on, or is to be left, or fault is set.
+func (g *generation) work(ended context.Context, bye farewell) (leave bool) {
+	enough := g.m.patience(bye)
+	if !g.begin(enough, ended) {
+		return enough.Err() != nil
 	}
 	g.gen.Start(g.watchPartitions)
 	defer g.suspendAtEnd(ended)()
 	ticker := time.NewTicker(g.m.config.CommitEvery)
 	defer ticker.Stop()
+	asked := bye.asked.Done()
+	var lingered <-chan time.Time
 	for {
 		select {
-		case <-stop.Done():
+		case <-asked:
+			if g.handsOver() {
+				g.m.log.Info("handing the shards over before leaving", slog.Any("shards", g.m.owned()))
+				g.commit(false)
+				g.suspend()
+				return false
+			}
+			if len(g.m.owned()) == 0 {
+				g.m.part()
+			}
+			asked, lingered = nil, time.After(g.lingers())
+		case <-lingered:
 			g.commit(false)
-			return
+			return true
+		case <-bye.bound.Done():
+			g.m.part()
+			g.commit(false)
+			return true
 		case <-ended.Done():
 			g.suspend() // suspendAtEnd may not have run yet
 			g.commit(false)
-			return
+			return false
 		case <-ticker.C:
 			// A commit that changes nothing still proves to us that the
 			// coordinator sees us alive; see callsUntil.
 			idle := time.Since(g.aliveAt()) >= g.m.config.Heartbeat
 			if !g.commit(idle) {
 				g.suspend()
-				return
+				return false
 			}
 		}
 	}
@@ -124,17 +143,17 @@ func (g *generation) aliveAt() time.Time {
 }
 
 // begin hands the assignment to the handler. It returns false when the
-// generation ended, or the member is to leave, before that.
-func (g *generation) begin(stop, ended context.Context) bool {
+// generation, or our patience, ended before that.
+func (g *generation) begin(enough, ended context.Context) bool {
 	m := g.m
 	shards, next := assignedShards(g.gen.Assignments, m.config.Topics)
-	total, known := g.countShards(stop, ended, shards)
+	total, known := g.countShards(enough, ended, shards)
 	if !known {
 		return false
 	}
 	g.total = total
-	if led := m.ledTotal.Load(); led >= 0 {
-		g.total = int(led)
+	if g.join.led {
+		g.total = g.join.total
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -156,17 +175,18 @@ func (g *generation) begin(stop, ended context.Context) bool {
 		Lost:       moves.lost,
 		Next:       next,
 	})
+	g.began = time.Now()
 	return true
 }
 
 // countShards returns the number of shards in all. Members must agree on it, so
 // each asks afresh; the number of the generation before stands in only while
 // nobody answers.
-func (g *generation) countShards(stop, ended context.Context, shards []int) (total int, known bool) {
+func (g *generation) countShards(enough, ended context.Context, shards []int) (total int, known bool) {
 	m := g.m
 	ctx, cancel := context.WithCancel(ended)
 	defer cancel()
-	defer context.AfterFunc(stop, cancel)()
+	defer context.AfterFunc(enough, cancel)()
 	for {
 		fewest, most, err := m.layout.counts(ctx)
 		switch {

@@ -38,7 +38,15 @@ type GroupConfig struct {
 	JoinBackoff time.Duration
 	// PartitionWatch is how often we look for added partitions. Default 5 s.
 	PartitionWatch time.Duration
+	// Handover is how long a member that is told to leave may take until others
+	// have its shards; after that it leaves all the same. Default: twice
+	// Heartbeat (the others may have to notice a rebalance under way first)
+	// and Timeout, but at most MaxHandover.
+	Handover time.Duration
 }
+
+// MaxHandover is the longest that GroupConfig.Handover is by default.
+const MaxHandover = 15 * time.Second
 
 func (c GroupConfig) withDefaults() GroupConfig {
 	for _, d := range []struct {
@@ -57,6 +65,9 @@ func (c GroupConfig) withDefaults() GroupConfig {
 			*d.field = d.value
 		}
 	}
+	if c.Handover == 0 {
+		c.Handover = min(2*c.Heartbeat+c.Timeout, MaxHandover)
+	}
 	return c
 }
 
@@ -72,6 +83,7 @@ func (c GroupConfig) validate() error {
 	for name, d := range map[string]time.Duration{
 		"session": c.Session, "heartbeat": c.Heartbeat, "rebalance": c.Rebalance, "timeout": c.Timeout,
 		"commit interval": c.CommitEvery, "join back-off": c.JoinBackoff, "partition watch": c.PartitionWatch,
+		"handover": c.Handover,
 	} {
 		if d < time.Millisecond {
 			faults = append(faults, fmt.Errorf("%s %s is shorter than a millisecond", name, d))

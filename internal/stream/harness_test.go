@@ -46,8 +46,9 @@ type owner struct {
 	commits     []commit
 	next        map[string]map[int]int64
 
-	stop context.CancelFunc
-	done chan error // Run's result
+	stop       context.CancelFunc
+	handedOver <-chan struct{}
+	done       chan error // Run's result
 }
 
 func (o *owner) Assign(a stream.Assignment) {
@@ -59,14 +60,14 @@ func (o *owner) Assign(a stream.Assignment) {
 }
 
 func (o *owner) Suspend(until time.Time, cause error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
 	s := suspension{at: time.Now(), until: until, cause: cause}
+	o.mu.Lock()
+	o.suspensions = append(o.suspensions, s)
+	o.history = append(o.history, s)
+	o.mu.Unlock()
 	if fence := o.onFence; fence != nil && !until.After(s.at) {
 		fence()
 	}
-	o.suspensions = append(o.suspensions, s)
-	o.history = append(o.history, s)
 }
 
 func (o *owner) Next() map[string]map[int]int64 {
@@ -152,7 +153,7 @@ func join(t *testing.T, kafka *streamtest.Cluster, edits ...func(*stream.GroupCo
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	o.stop = cancel
+	o.stop, o.handedOver = cancel, member.HandedOver()
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
@@ -199,6 +200,23 @@ func eventually(t *testing.T, owners []*owner, condition func() bool) {
 		time.Sleep(10 * time.Millisecond)
 	}
 	t.Fatal("it never came to that")
+}
+
+// idleUntil is eventually, and returns how much was not used meanwhile: the sum
+// over the shards of the time in which nobody might call for them.
+func idleUntil(t *testing.T, owners []*owner, total int, condition func() bool) (idle time.Duration) {
+	t.Helper()
+	last := time.Now()
+	eventually(t, owners, func() bool {
+		used := 0
+		for _, o := range owners {
+			used += len(o.mayCall())
+		}
+		idle += time.Duration(total-used) * time.Since(last)
+		last = time.Now()
+		return condition()
+	})
+	return idle
 }
 
 // settled tells whether the owners have all shards among them, each its share.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/segmentio/kafka-go"
@@ -41,12 +40,13 @@ type Member struct {
 	rejoin  *rejoin
 	lines   *lines
 	layout  *layout
-	// ledTotal is the number of shards that we assigned as the group's leader
-	// in the join under way, -1 when we did not lead it.
-	ledTotal atomic.Int64
+
+	handedOver chan struct{}
+	release    func() // closes handedOver, once
 
 	mu        sync.Mutex // the fence: guards the fields below, and Next up to the commit's answer
 	own       ownership
+	join      join
 	committed map[string]map[int]int64 // what the coordinator has, of owned shards
 	memberID  string
 
@@ -65,34 +65,39 @@ func (c *Client) NewMember(config GroupConfig, handler Handler) (*Member, error)
 		handler: handler,
 		log:     c.log.With(slog.String("group", config.Group)),
 		lines:   newLines(c.dialer.dial),
+
+		handedOver: make(chan struct{}),
 	}
+	m.release = sync.OnceFunc(func() { close(m.handedOver) })
 	m.layout = newLayout(c.groupDialer(m.lines), c.config.Brokers, config.Topics, config.Timeout)
 	m.rejoin = &rejoin{
 		fence:    func(cause error) { m.suspend(time.Now(), cause) },
 		debug:    bridge(m.log, slog.LevelDebug, "group"),
 		warnings: bridge(m.log, slog.LevelWarn, "group"),
 	}
-	m.ledTotal.Store(-1)
 	return m, nil
 }
 
-// Run is a member of the group until ctx ends. Then it commits a last time,
-// suspends the handler for good (ErrLeaving), leaves the group and returns nil:
-// who wants to finish work as a member ends ctx after that work. It returns an
-// error that wraps ErrHopeless when trying again cannot help, and one that wraps
-// ErrUnfitTopics or ErrUnknownTopic when the topics are no use. It may be called
-// once.
+// Run is a member of the group until ctx ends. Then it hands its shards over,
+// within GroupConfig.Handover: until the others may have them the handler goes on
+// as in any rebalance. It commits a last time, suspends the handler for good
+// (ErrLeaving), leaves the group and returns nil. It returns an error that wraps
+// ErrHopeless when trying again cannot help, and one that wraps ErrUnfitTopics or
+// ErrUnknownTopic when the topics are no use. It may be called once.
 func (m *Member) Run(ctx context.Context) error {
 	defer m.layout.close()
+	defer m.release()
 	if err := m.awaitTopics(ctx); err != nil || ctx.Err() != nil {
 		return err
 	}
+	bye, forget := m.farewell(ctx)
+	defer forget()
 	group, err := kafka.NewConsumerGroup(kafka.ConsumerGroupConfig{
 		ID:                m.config.Group,
 		Brokers:           m.client.config.Brokers,
 		Dialer:            m.client.groupDialer(m.lines),
 		Topics:            m.config.Topics,
-		GroupBalancers:    []kafka.GroupBalancer{balancer{claim: m.claim, assigned: m.led}},
+		GroupBalancers:    []kafka.GroupBalancer{balancer{claim: func() claim { return m.claim(bye) }, assigned: m.led}},
 		SessionTimeout:    m.config.Session,
 		HeartbeatInterval: m.config.Heartbeat,
 		RebalanceTimeout:  m.config.Rebalance,
@@ -105,7 +110,7 @@ func (m *Member) Run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("joining group %q: %w", m.config.Group, err)
 	}
-	fault := m.follow(ctx, group)
+	fault := m.follow(bye, group)
 	m.leave(group)
 	if fault != nil {
 		return fmt.Errorf("being a member of group %q: %w", m.config.Group, fault)
@@ -113,12 +118,13 @@ func (m *Member) Run(ctx context.Context) error {
 	return nil
 }
 
-// follow takes part in one generation after the other, until ctx ends.
-func (m *Member) follow(ctx context.Context, group *kafka.ConsumerGroup) error {
+// follow takes part in one generation after the other, until it is time to leave.
+func (m *Member) follow(bye farewell, group *kafka.ConsumerGroup) error {
 	for {
-		gen, err := group.Next(ctx)
+		enough := m.patience(bye)
+		gen, err := group.Next(enough)
 		if err != nil {
-			if ctx.Err() != nil {
+			if enough.Err() != nil {
 				return nil
 			}
 			// kafka-go has logged it, and pauses by itself.
@@ -126,14 +132,21 @@ func (m *Member) follow(ctx context.Context, group *kafka.ConsumerGroup) error {
 			if hopelessJoin(err) {
 				return fmt.Errorf("%w: %w", ErrHopeless, err)
 			}
+			if bye.asked.Err() != nil && !errors.Is(err, kafka.RebalanceInProgress) {
+				return nil // kafka-go has left the group by itself (see rejoin)
+			}
 			continue
 		}
 		g := newGeneration(m, gen)
-		gen.Start(func(ended context.Context) { g.run(ctx, ended) })
+		gen.Start(func(ended context.Context) { g.run(ended, bye) })
 		select {
 		case <-g.over:
 		case <-g.settled:
+		}
+		select {
+		case <-g.settled: // it may have been over right after that
 			return g.fault
+		default:
 		}
 	}
 }
@@ -145,26 +158,56 @@ func hopelessJoin(err error) bool {
 		kafka.InconsistentGroupProtocol, kafka.InvalidGroupId, kafka.InvalidSessionTimeout)
 }
 
+// join is what a member has said and learnt in its last join.
+type join struct {
+	leaving bool // it said that it is leaving
+	led     bool // it leads the group, and has handed out
+	total   int  // so many shards
+	members int  // among so many members
+}
+
+// alone tells whether there was no other member. One that has joined since
+// waits for us, and has our shards as soon as we leave.
+func (j join) alone() bool { return j.led && j.members == 1 }
+
 // claim is asked for right before a join request goes out.
-func (m *Member) claim() claim {
-	m.ledTotal.Store(-1)
+func (m *Member) claim(bye farewell) claim {
 	m.rejoin.enter(phaseJoining)
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return claim{Generation: m.own.kafkaID, Shards: m.own.shards}
+	m.join = join{leaving: bye.asked.Err() != nil}
+	return claim{Generation: m.own.kafkaID, Shards: m.own.shards, Leaving: m.join.leaving}
 }
 
-func (m *Member) led(total int) { m.ledTotal.Store(int64(total)) }
+func (m *Member) led(total, members int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.join.led, m.join.total, m.join.members = true, total, members
+}
+
+// owned returns the shards owned, ascending.
+func (m *Member) owned() []int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.own.shards
+}
+
+func (m *Member) lastJoin() join {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.join
+}
 
 // suspension is what the handler was last told about its right to make calls.
 type suspension struct {
-	mu       sync.Mutex // guards the two below; held while the handler is told
+	mu       sync.Mutex // guards the three below; held while the handler is told
 	assigned bool       // there was an Assign
 	until    time.Time  // of the last Suspend since the last Assign; zero: none
+	leaving  bool       // it said that we leave
 }
 
 // suspend tells the handler, unless it has nothing yet or was told an earlier
-// time already. That we leave it is told in any case.
+// time already. That we leave it is told in any case, once.
 func (m *Member) suspend(until time.Time, cause error) {
 	s := &m.suspension
 	s.mu.Lock()
@@ -172,13 +215,14 @@ func (m *Member) suspend(until time.Time, cause error) {
 	if !s.assigned {
 		return
 	}
+	leaving := errors.Is(cause, ErrLeaving)
 	if told := !s.until.IsZero() && !until.Before(s.until); told {
-		if !errors.Is(cause, ErrLeaving) {
+		if !leaving || s.leaving {
 			return
 		}
 		until = s.until
 	}
-	s.until = until
+	s.until, s.leaving = until, leaving
 	m.handler.Suspend(until, cause)
 }
 
@@ -187,7 +231,7 @@ func (m *Member) assign(a Assignment) {
 	s := &m.suspension
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.assigned, s.until = true, time.Time{}
+	s.assigned, s.until, s.leaving = true, time.Time{}, false
 	m.handler.Assign(a)
 }
 
@@ -209,44 +253,5 @@ func (m *Member) awaitTopics(ctx context.Context) error {
 		}
 		m.log.Warn("kafka is out of reach", slog.Any("error", err))
 		pause(ctx, m.config.JoinBackoff)
-	}
-}
-
-// leave ends the membership within about twice Timeout.
-func (m *Member) leave(group *kafka.ConsumerGroup) {
-	m.suspend(time.Now(), ErrLeaving)
-	m.client.metrics.shards.Set(0)
-	closed := make(chan struct{})
-	go func() {
-		defer close(closed)
-		_ = group.Close() // always nil
-	}()
-	if m.rejoin.is(phaseLive) {
-		select {
-		case <-closed:
-			return
-		case <-time.After(2 * m.config.Timeout):
-		}
-	}
-	// kafka-go waits for the answer to a join, which can take as long as the
-	// rebalance, and then forgets to leave: others would wait for our session
-	// to run out. A member that never was in a generation has no id to leave
-	// with, and does cost the group that wait.
-	m.lines.cut()
-	<-closed
-	m.mu.Lock()
-	id := m.memberID
-	m.mu.Unlock()
-	if id == "" {
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), m.config.Timeout)
-	defer cancel()
-	_, err := m.client.kafka.LeaveGroup(ctx, &kafka.LeaveGroupRequest{
-		GroupID: m.config.Group,
-		Members: []kafka.LeaveGroupRequestMember{{ID: id}},
-	})
-	if err != nil {
-		m.log.Warn("could not leave the group; it waits for our session to run out", slog.Any("error", err))
 	}
 }

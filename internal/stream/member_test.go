@@ -75,67 +75,6 @@ func checkMoves(t *testing.T, who string, got, want stream.Assignment) {
 	}
 }
 
-func TestLeavingHandsTheShardsOnAtOnce(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		kafka := startGroup(t)
-		a, b := join(t, kafka), join(t, kafka)
-		eventually(t, []*owner{a, b}, settled(6, a, b))
-		a.finish(a.shards()[0], 12)
-		shard := a.shards()[0]
-
-		began := time.Now()
-		if err := a.leave(); err != nil {
-			t.Errorf("left with %v", err)
-		}
-		if took := time.Since(began); took > 100*time.Millisecond {
-			t.Errorf("leaving took %s", took)
-		}
-		if last := a.allSuspensions(); !errors.Is(last[len(last)-1].cause, stream.ErrLeaving) {
-			t.Errorf("the last suspension is %v", last[len(last)-1].cause)
-		}
-		if info := kafka.GroupInfo(group); len(info.Members) != 1 {
-			t.Errorf("%d members are left", len(info.Members))
-		}
-		eventually(t, []*owner{b}, settled(6, b))
-		if took := time.Since(began); took > 4*time.Second {
-			t.Errorf("the other had the shards after %s", took)
-		}
-		if got := b.last().Next[shard]["requests"]; got != 12 {
-			t.Errorf("the next owner starts at %d, want the last commit of the one before", got)
-		}
-	})
-}
-
-func TestStopDuringAJoinDoesNotWaitForTheGroup(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		kafka := startGroup(t)
-		a, b := join(t, kafka), join(t, kafka)
-		eventually(t, []*owner{a, b}, settled(6, a, b))
-		// The group waits for a, which does not answer, while c joins.
-		a.links.freeze()
-		c := join(t, kafka)
-		eventually(t, []*owner{b, c}, func() bool {
-			info := kafka.GroupInfo(group)
-			return info.State == "PreparingRebalance" && len(b.allSuspensions()) > 0
-		})
-		synctest.Wait()
-
-		for name, o := range map[string]*owner{"b": b, "c": c} {
-			began := time.Now()
-			if err := o.leave(); err != nil {
-				t.Errorf("%s left with %v", name, err)
-			}
-			if took := time.Since(began); took > time.Second {
-				t.Errorf("%s: leaving took %s", name, took)
-			}
-		}
-		// b had an id to leave with; what is left is a, and c's join.
-		if info := kafka.GroupInfo(group); len(info.Members) > 2 {
-			t.Errorf("%d members are left", len(info.Members))
-		}
-	})
-}
-
 func TestLostConnectionLosesNoShard(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		kafka := startGroup(t)

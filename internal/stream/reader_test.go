@@ -308,6 +308,23 @@ func TestTransactionMarkerIsAPositionOnly(t *testing.T) {
 			t.Errorf("got %+v and %v", marker, err)
 		}
 		expect(t, reader, 2, 1)
+
+		// One that is the end of the partition comes too, by itself.
+		if err := producer.BeginTransaction(); err != nil {
+			t.Fatal(err)
+		}
+		if err := producer.ProduceSync(t.Context(), &kgo.Record{Topic: "requests", Value: []byte("3")}).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+		expect(t, reader, 3, 1)
+		if err := producer.EndTransaction(t.Context(), kgo.TryAbort); err != nil {
+			t.Fatal(err)
+		}
+		for _, from := range []*stream.Reader{reader, r.reader(t, 4)} {
+			if marker, err := from.Fetch(t.Context()); !errors.Is(err, stream.ErrControl) || marker.Offset != 4 || from.HighWater() != 5 {
+				t.Errorf("at the end: got %+v and %v, high water %d", marker, err, from.HighWater())
+			}
+		}
 	})
 }
 
