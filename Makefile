@@ -78,6 +78,11 @@ test-kafka: $(TOOLS)/gotest ## run the end-to-end tests on three real brokers; R
 test-deploy: $(TOOLS)/gotest ## check image, Compose file, manifests and the import arrows
 	@cd deploy/test && $(TOOLS)/gotest -- -count=1 ./... # what is tested lies outside the module: never cached
 
+.PHONY: test-alerts
+test-alerts: $(TOOLS)/promtool ## check the Prometheus alerts and run their tests
+	@cd deploy/prometheus && { $(TOOLS)/promtool check rules alerts.yaml && $(TOOLS)/promtool test rules alerts.test.yaml; } >$(BIN)/alerts.log 2>&1 || \
+	  { cat $(BIN)/alerts.log; exit 1; }
+
 .PHONY: slow
 slow: $(TOOLS)/gotestsum ## list the slowest tests of the last `make test`
 	@$(TOOLS)/gotestsum tool slowest --threshold 500ms --jsonfile $(BIN)/test.json
@@ -135,6 +140,14 @@ tools: $(TOOLS)/gotest $(TOOLS)/golangci-lint $(TOOLS)/gotestsum $(TOOLS)/benchs
 $(TOOLS)/gotest: $(wildcard internal/tools/gotest/*.go)
 	@go build -o $@ ./internal/tools/gotest
 	@touch $@
+
+# Prometheus' own checker, taken out of Debian's package unless it is installed.
+$(TOOLS)/promtool:
+	@mkdir -p $(TOOLS); \
+	if command -v promtool >/dev/null; then ln -sf "$$(command -v promtool)" $@; exit; fi; \
+	dir=$$(mktemp -d); trap 'rm -rf "$$dir"' EXIT; cd "$$dir"; \
+	{ apt-get download prometheus || { apt-get update && apt-get download prometheus; }; } >log 2>&1 && dpkg -x prometheus_*.deb . && \
+	  cp usr/bin/promtool $@ || { cat log >&2; echo 'test-alerts: install promtool first' >&2; exit 1; }
 
 $(TOOLS)/golangci-lint: internal/tools/lint/go.mod internal/tools/lint/go.sum
 	@go build -C internal/tools/lint -o $@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
