@@ -11,7 +11,9 @@
 #   cluster.sh thaw DIR        let them go on
 #
 # Needs Java 17 or newer and Maven. KAFKA_PORT is the first of the ports taken,
-# 29092 by default: three for clients, and three for the controllers 10 further.
+# 29092 by default: three for clients, three for the controllers 10 further, and
+# three more for clients 20 further, who are told to come back to the same ports
+# of 127.0.0.2: there a test may put proxies. DIR/proxied lists those addresses.
 set -euo pipefail
 
 nodes=(1 2 3)
@@ -21,6 +23,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 die() { echo "cluster.sh: $*" >&2; exit 1; }
 
 client_port() { echo $((first_port + $1 - 1)); }
+proxied_port() { echo $((first_port + 20 + $1 - 1)); }
 controller_port() { echo $((first_port + 10 + $1 - 1)); }
 
 # joined FUNCTION PREFIX lists an address for each node, separated by commas.
@@ -40,8 +43,9 @@ configure() {
 node.id=$1
 process.roles=broker,controller
 controller.quorum.voters=$(joined controller_port id)
-listeners=CLIENT://127.0.0.1:$(client_port "$1"),CONTROLLER://127.0.0.1:$(controller_port "$1")
-listener.security.protocol.map=CLIENT:PLAINTEXT,CONTROLLER:PLAINTEXT
+listeners=CLIENT://127.0.0.1:$(client_port "$1"),PROXIED://127.0.0.1:$(proxied_port "$1"),CONTROLLER://127.0.0.1:$(controller_port "$1")
+advertised.listeners=CLIENT://127.0.0.1:$(client_port "$1"),PROXIED://127.0.0.2:$(proxied_port "$1")
+listener.security.protocol.map=CLIENT:PLAINTEXT,PROXIED:PLAINTEXT,CONTROLLER:PLAINTEXT
 inter.broker.listener.name=CLIENT
 controller.listener.names=CONTROLLER
 log.dirs=$dir/data-$1
@@ -125,6 +129,7 @@ start() {
   done
   for node in "${nodes[@]}"; do launch "$node"; done
   for node in "${nodes[@]}"; do reachable "$node"; done
+  joined proxied_port "" | sed 's/127\.0\.0\.1/127.0.0.2/g' >"$dir/proxied"
   joined client_port ""
 }
 
