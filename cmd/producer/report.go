@@ -25,7 +25,26 @@ func (r watchReport) write(w io.Writer, form string) error {
 		return err
 	}
 	fmt.Fprintln(w)
+	if len(r.Vendors) > 1 {
+		if err := table(w, r.vendorRows()...); err != nil {
+			return err
+		}
+		fmt.Fprintln(w)
+	}
 	return table(w, r.factRows()...)
+}
+
+// vendorRows has a line for each vendor and outcome. They add up to what was
+// answered.
+func (r watchReport) vendorRows() []string {
+	rows := []string{"vendor\toutcome\trequests"}
+	for _, v := range r.Vendors {
+		for _, o := range v.Outcomes {
+			rows = append(rows, fmt.Sprintf("%s\t%s\t%d", v.Vendor, o.Outcome, o.Requests))
+		}
+		rows = append(rows, fmt.Sprintf("%s\tall\t%d", v.Vendor, v.Requests))
+	}
+	return rows
 }
 
 // outcomeRows has a line for each outcome, with its reasons below it. The lines

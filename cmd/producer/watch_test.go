@@ -222,6 +222,9 @@ func TestTheTableOfOddReports(t *testing.T) {
 		NotFinal: 1, Corrected: 2, Repeated: 1, Repeats: 5, Calls: 9, CalledAgain: 2, DeadLetters: 2, Unreadable: 1,
 		Outcomes: []campaign.OutcomeReport{{Outcome: "approved", Requests: 2, Reasons: []campaign.ReasonReport{{Requests: 2}}},
 			{Outcome: "new_outcome", Requests: 1, Reasons: []campaign.ReasonReport{{Reasons: "new_reason", Requests: 1}}}},
+		Vendors: []campaign.VendorReport{
+			{Vendor: "argos", Requests: 2, Outcomes: []campaign.OutcomeReport{{Outcome: "approved", Requests: 2}}},
+			{Vendor: "faceki", Requests: 1, Outcomes: []campaign.OutcomeReport{{Outcome: "new_outcome", Requests: 1}}}},
 		Latency: &campaign.Latency{P50: 1, P90: 2, P95: 3, P99: 4, Max: 5}},
 		MissingIDs: []string{"r1", "r2"}}
 	if err := r.write(&b, outputTable); err != nil {

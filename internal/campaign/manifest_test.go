@@ -28,6 +28,33 @@ func told(rows []Row) []string {
 	return all
 }
 
+// TestManifestsNameReferences: the pictures to compare with, for a vendor that
+// keeps none.
+func TestManifestsNameReferences(t *testing.T) {
+	want := event.Request{
+		RequestID: "r1", Vendor: event.Rekognition, SubmissionID: "s1", SelfieKey: "a.jpg", SelfieBucket: "selfies",
+		ReferenceKey: "p/1.jpg", ReferenceBucket: "selfies", ReferenceVersion: "v7",
+	}
+	for name, text := range map[string]string{
+		"CSV":    "request_id,vendor,submission_id,selfie_key,selfie_bucket,reference_key,reference_bucket,reference_version\nr1,rekognition,s1,a.jpg,selfies,p/1.jpg,selfies,v7\nr2,rekognition,s2,b.jpg,,,other,\n",
+		"NDJSON": `{"request_id":"r1","vendor":"rekognition","submission_id":"s1","selfie_key":"a.jpg","selfie_bucket":"selfies","reference_key":"p/1.jpg","reference_bucket":"selfies","reference_version":"v7"}` + "\n" + `{"request_id":"r2","vendor":"rekognition","submission_id":"s2","selfie_key":"b.jpg","reference_bucket":"other"}` + "\n",
+	} {
+		rows := readAll(t, text)
+		got := rows[0].Request
+		got.CampaignID, got.RequestedAt = "", time.Time{}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+		var faults []string
+		for _, f := range rows[1].Faults {
+			faults = append(faults, f.Field+" "+string(f.Code))
+		}
+		if diff := cmp.Diff([]string{"reference_key missing", "reference_bucket bucket_not_allowed"}, faults); diff != "" {
+			t.Errorf("%s: faults (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
 func TestCSVRowsAreRequestsOrFaultsWithTheirLine(t *testing.T) {
 	const header = "request_id,submission_id,selfie_key\n"
 	for _, c := range []struct {

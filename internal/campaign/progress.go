@@ -54,8 +54,9 @@ const (
 // ended tells whether nothing more is to come for the request.
 func (e entry) ended() bool { return e.label != 0 || e.flags&refused != 0 }
 
-// label is an outcome with its reasons.
+// label is an outcome with its reasons, at a vendor.
 type label struct {
+	vendor  event.Vendor
 	outcome event.Outcome
 	reasons string
 }
@@ -180,7 +181,7 @@ func (p *Progress) answer(r event.Result) {
 			return
 		}
 		e.revision = revision
-		e.label = p.number(label{event.Outcome(word(string(r.Outcome))), joinReasons(r.Reasons)})
+		e.label = p.number(label{event.Vendor(word(string(r.Vendor))), event.Outcome(word(string(r.Outcome))), joinReasons(r.Reasons)})
 		e.calls = uint16(min(max(r.Calls, 0), math.MaxUint16))
 		e.totalMS = uint32(min(max(r.TimingsMS.Total, 0), math.MaxUint32))
 		e.flags &^= notFinal
@@ -221,7 +222,7 @@ func (p *Progress) number(l label) uint16 {
 	n, ok := p.labelOf[l]
 	if !ok {
 		if len(p.labels) >= math.MaxUint16 && l.reasons != manyReasons {
-			return p.number(label{l.outcome, manyReasons})
+			return p.number(label{l.vendor, l.outcome, manyReasons})
 		}
 		n = uint16(len(p.labels))
 		p.labels = append(p.labels, l)

@@ -310,6 +310,7 @@ func TestTotalsAddUpInAnyOrder(t *testing.T) {
 			default:
 				revision := rapid.SampledFrom([]int{1, 1, 1, 2, 3}).Draw(rt, "revision")
 				r := result(id)
+				r.Vendor = event.Vendors()[int(id[0])%2]
 				// A repeat of a result is always the same one.
 				r.Revision, r.Calls, r.Outcome = revision, (revision+len(id)+int(id[0]))%4, outcomes[(revision+int(id[0]))%3]
 				p.SeeResult(resultRecord(t, r))
@@ -342,7 +343,21 @@ func TestTotalsAddUpInAnyOrder(t *testing.T) {
 		}) {
 			rt.Fatalf("outcomes are out of order: %+v", got.Outcomes)
 		}
-		got.Outcomes, got.Latency, got.DeadLetters = nil, nil, 0
+		byVendor := 0
+		for _, v := range got.Vendors {
+			byOutcome := 0
+			for _, o := range v.Outcomes {
+				byOutcome += o.Requests
+			}
+			if byOutcome != v.Requests {
+				rt.Fatalf("outcomes of %s add up to %d, not %d", v.Vendor, byOutcome, v.Requests)
+			}
+			byVendor += v.Requests
+		}
+		if byVendor != got.Answered {
+			rt.Fatalf("vendors add up to %d: %+v", byVendor, got)
+		}
+		got.Outcomes, got.Vendors, got.Latency, got.DeadLetters = nil, nil, nil, 0
 		if diff := cmp.Diff(n.report(expected, strict), got); diff != "" {
 			rt.Fatalf("report (-want +got):\n%s", diff)
 		}

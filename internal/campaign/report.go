@@ -42,8 +42,18 @@ type Report struct {
 	// Unreadable events in the topic of results may be anybody's.
 	Unreadable int             `json:"unreadable"`
 	Outcomes   []OutcomeReport `json:"outcomes"`
+	// Vendors has the same results by vendor.
+	Vendors []VendorReport `json:"vendors"`
 	// Latency is nil when there is no result.
 	Latency *Latency `json:"latency_ms,omitempty"`
+}
+
+// VendorReport counts the results that rest on one vendor's word. Requests is
+// the sum over Outcomes, whose Reasons are left out.
+type VendorReport struct {
+	Vendor   event.Vendor    `json:"vendor"`
+	Requests int             `json:"requests"`
+	Outcomes []OutcomeReport `json:"outcomes"`
 }
 
 // OutcomeReport counts the results of one outcome. Requests is the sum over
@@ -51,7 +61,7 @@ type Report struct {
 type OutcomeReport struct {
 	Outcome  event.Outcome  `json:"outcome"`
 	Requests int            `json:"requests"`
-	Reasons  []ReasonReport `json:"reasons"`
+	Reasons  []ReasonReport `json:"reasons,omitempty"`
 }
 
 // ReasonReport counts the results that give the same reasons, joined by a plus
@@ -96,6 +106,7 @@ func (p *Progress) Report() Report {
 		}
 	}
 	r.Outcomes = p.outcomes(counts)
+	r.Vendors = p.vendors(counts)
 	r.Latency = latencyOf(latencies)
 	return r
 }
@@ -119,37 +130,80 @@ func (r *Report) add(e entry) {
 	}
 }
 
-// outcomes groups the counts of the labels, in the order of event.Outcomes,
-// with those new to this program behind.
+// outcomes groups the counts of the labels by outcome and reasons.
 func (p *Progress) outcomes(counts []int) []OutcomeReport {
-	groups := make(map[event.Outcome]*OutcomeReport)
+	type group struct {
+		outcome event.Outcome
+		reasons string
+	}
+	groups := make(map[group]int)
+	for i, l := range p.labels {
+		if i > 0 && counts[i] > 0 {
+			groups[group{l.outcome, l.reasons}] += counts[i]
+		}
+	}
+	sums := make(map[event.Outcome]*OutcomeReport)
+	for g, n := range groups {
+		o := sums[g.outcome]
+		if o == nil {
+			o = &OutcomeReport{Outcome: g.outcome}
+			sums[g.outcome] = o
+		}
+		o.Requests += n
+		o.Reasons = append(o.Reasons, ReasonReport{g.reasons, n})
+	}
+	sorted := inOrder(sums)
+	for _, o := range sorted {
+		slices.SortFunc(o.Reasons, func(a, b ReasonReport) int {
+			return cmp.Or(cmp.Compare(b.Requests, a.Requests), cmp.Compare(a.Reasons, b.Reasons))
+		})
+	}
+	return sorted
+}
+
+// vendors groups the counts of the labels by vendor and outcome.
+func (p *Progress) vendors(counts []int) []VendorReport {
+	groups := make(map[event.Vendor]map[event.Outcome]*OutcomeReport)
 	for i, l := range p.labels {
 		if i == 0 || counts[i] == 0 {
 			continue
 		}
-		g := groups[l.outcome]
-		if g == nil {
-			g = &OutcomeReport{Outcome: l.outcome}
-			groups[l.outcome] = g
+		if groups[l.vendor] == nil {
+			groups[l.vendor] = make(map[event.Outcome]*OutcomeReport)
 		}
-		g.Requests += counts[i]
-		g.Reasons = append(g.Reasons, ReasonReport{l.reasons, counts[i]})
+		o := groups[l.vendor][l.outcome]
+		if o == nil {
+			o = &OutcomeReport{Outcome: l.outcome}
+			groups[l.vendor][l.outcome] = o
+		}
+		o.Requests += counts[i]
 	}
+	var sorted []VendorReport
+	for _, vendor := range slices.Sorted(maps.Keys(groups)) {
+		v := VendorReport{Vendor: vendor, Outcomes: inOrder(groups[vendor])}
+		for _, o := range v.Outcomes {
+			v.Requests += o.Requests
+		}
+		sorted = append(sorted, v)
+	}
+	return sorted
+}
+
+// inOrder returns the reports in the order of event.Outcomes, with outcomes that
+// are new to this program behind.
+func inOrder(reports map[event.Outcome]*OutcomeReport) []OutcomeReport {
 	rank := func(o event.Outcome) int {
 		if i := slices.Index(event.Outcomes(), o); i >= 0 {
 			return i
 		}
 		return math.MaxInt
 	}
-	names := slices.SortedFunc(maps.Keys(groups), func(a, b event.Outcome) int {
+	names := slices.SortedFunc(maps.Keys(reports), func(a, b event.Outcome) int {
 		return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a, b))
 	})
 	sorted := make([]OutcomeReport, len(names))
 	for i, name := range names {
-		sorted[i] = *groups[name]
-		slices.SortFunc(sorted[i].Reasons, func(a, b ReasonReport) int {
-			return cmp.Or(cmp.Compare(b.Requests, a.Requests), cmp.Compare(a.Reasons, b.Reasons))
-		})
+		sorted[i] = *reports[name]
 	}
 	return sorted
 }

@@ -91,20 +91,23 @@ func (d *draft) request(rules Rules, received time.Time, f *faults) Request {
 	d.checkPresence(f)
 	d.checkRules(rules, f)
 	r := Request{
-		RequestID:     d[requestID],
-		Vendor:        Vendor(d[vendor]),
-		SubmissionID:  d[submissionID],
-		ApplicantID:   d[applicantID],
-		SelfieKey:     d[selfieKey],
-		SelfieBucket:  d[selfieBucket],
-		SelfieVersion: d[selfieVersion],
-		UserID:        d[userID],
-		CF1:           d[cf1],
-		CF2:           d[cf2],
-		CF3:           d[cf3],
-		RedirectURL:   d[redirectURL],
-		CampaignID:    d[campaignID],
-		RequestedAt:   received.UTC(),
+		RequestID:        d[requestID],
+		Vendor:           Vendor(d[vendor]),
+		SubmissionID:     d[submissionID],
+		ApplicantID:      d[applicantID],
+		SelfieKey:        d[selfieKey],
+		SelfieBucket:     d[selfieBucket],
+		SelfieVersion:    d[selfieVersion],
+		ReferenceKey:     d[referenceKey],
+		ReferenceBucket:  d[referenceBucket],
+		ReferenceVersion: d[referenceVersion],
+		UserID:           d[userID],
+		CF1:              d[cf1],
+		CF2:              d[cf2],
+		CF3:              d[cf3],
+		RedirectURL:      d[redirectURL],
+		CampaignID:       d[campaignID],
+		RequestedAt:      received.UTC(),
 	}
 	if d[notAfter] != "" {
 		r.NotAfter, _ = parseInstant(d[notAfter])

@@ -93,6 +93,21 @@ func TestDecodeReadsEveryField(t *testing.T) {
 	}
 }
 
+func TestDecodeReadsTheReference(t *testing.T) {
+	got, err := event.Decode(plain(`{"request_id":"r-1","vendor":"rekognition","submission_id":"customer-4711","selfie_key":"a.jpg",
+		"reference_key":"portraits/ü.jpg","reference_bucket":"selfies","reference_version":"v1","requested_at":"2026-11-21T10:00:00Z"}`), rules)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := event.Request{
+		RequestID: "r-1", Vendor: event.Rekognition, SubmissionID: "customer-4711", SelfieKey: "a.jpg", ReferenceKey: "portraits/ü.jpg",
+		ReferenceBucket: "selfies", ReferenceVersion: "v1", RequestedAt: time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC),
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 func TestDecodeUsesTheDefaultVendor(t *testing.T) {
 	withDefault := rules
 	withDefault.DefaultVendor = event.Checkout

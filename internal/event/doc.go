@@ -25,10 +25,15 @@
 // Null and the empty string count as absent. request_id is required; which
 // other fields are, depends on the vendor:
 //
-//	vendor     subject         and
-//	argos      submission_id   selfie_key
-//	faceki     submission_id   selfie_key
-//	checkout   applicant_id    redirect_url
+//	vendor       subject         and
+//	argos        submission_id   selfie_key
+//	faceki       submission_id   selfie_key
+//	checkout     applicant_id    redirect_url
+//	rekognition  submission_id   selfie_key, reference_key
+//
+// reference_key is the picture that the selfie is compared with; like the selfie
+// it lies in the default bucket, or in the one of the allowed ones that
+// reference_bucket names.
 //
 // The other of the two ids must be absent. Blanks around submission_id are
 // taken off. Times are RFC 3339 in the years 1970 to 2999 and become UTC; a

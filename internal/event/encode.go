@@ -44,19 +44,22 @@ func (r Request) Encode() ([]byte, error) {
 // texts returns r's fields that are text, by index.
 func (r Request) texts() [notAfter]string {
 	return [...]string{
-		requestID:     r.RequestID,
-		vendor:        string(r.Vendor),
-		submissionID:  r.SubmissionID,
-		applicantID:   r.ApplicantID,
-		selfieKey:     r.SelfieKey,
-		selfieBucket:  r.SelfieBucket,
-		selfieVersion: r.SelfieVersion,
-		userID:        r.UserID,
-		cf1:           r.CF1,
-		cf2:           r.CF2,
-		cf3:           r.CF3,
-		redirectURL:   r.RedirectURL,
-		campaignID:    r.CampaignID,
+		requestID:        r.RequestID,
+		vendor:           string(r.Vendor),
+		submissionID:     r.SubmissionID,
+		applicantID:      r.ApplicantID,
+		selfieKey:        r.SelfieKey,
+		selfieBucket:     r.SelfieBucket,
+		selfieVersion:    r.SelfieVersion,
+		referenceKey:     r.ReferenceKey,
+		referenceBucket:  r.ReferenceBucket,
+		referenceVersion: r.ReferenceVersion,
+		userID:           r.UserID,
+		cf1:              r.CF1,
+		cf2:              r.CF2,
+		cf3:              r.CF3,
+		redirectURL:      r.RedirectURL,
+		campaignID:       r.CampaignID,
 	}
 }
 

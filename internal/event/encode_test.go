@@ -113,7 +113,7 @@ func TestDecodeResultIgnoresWhatIsNew(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text := strings.Replace(string(rec.Value), "{", `{"cost":{"currency":"EUR"},`, 1)
+	text := strings.Replace(string(rec.Value), "{", `{"brand_new":{"currency":"EUR"},`, 1)
 	text = strings.Replace(text, "similarity_below_threshold", "brand_new", 1)
 	rec.Value = []byte(text)
 	got, err := event.DecodeResult(rec)

@@ -16,6 +16,9 @@ const (
 	selfieKey
 	selfieBucket
 	selfieVersion
+	referenceKey
+	referenceBucket
+	referenceVersion
 	userID
 	cf1
 	cf2
@@ -29,39 +32,44 @@ const (
 
 // fieldNames are the names on the wire.
 var fieldNames = [fieldCount]string{
-	requestID:     "request_id",
-	vendor:        "vendor",
-	submissionID:  "submission_id",
-	applicantID:   "applicant_id",
-	selfieKey:     "selfie_key",
-	selfieBucket:  "selfie_bucket",
-	selfieVersion: "selfie_version",
-	userID:        "user_id",
-	cf1:           "cf1",
-	cf2:           "cf2",
-	cf3:           "cf3",
-	redirectURL:   "redirect_url",
-	campaignID:    "campaign_id",
-	notAfter:      "not_after",
-	requestedAt:   "requested_at",
+	requestID:        "request_id",
+	vendor:           "vendor",
+	submissionID:     "submission_id",
+	applicantID:      "applicant_id",
+	selfieKey:        "selfie_key",
+	selfieBucket:     "selfie_bucket",
+	selfieVersion:    "selfie_version",
+	referenceKey:     "reference_key",
+	referenceBucket:  "reference_bucket",
+	referenceVersion: "reference_version",
+	userID:           "user_id",
+	cf1:              "cf1",
+	cf2:              "cf2",
+	cf3:              "cf3",
+	redirectURL:      "redirect_url",
+	campaignID:       "campaign_id",
+	notAfter:         "not_after",
+	requestedAt:      "requested_at",
 }
 
 // fieldChecks hold the rules of each field that need no other field and no
 // setting. They are called for fields that are there.
 var fieldChecks = [fieldCount]func(string) complaint{
-	requestID:     checkID,
-	submissionID:  checkSubmissionID,
-	applicantID:   checkApplicantID,
-	selfieKey:     checkSelfieKey,
-	selfieVersion: checkSelfieVersion,
-	userID:        checkFreeText,
-	cf1:           checkFreeText,
-	cf2:           checkFreeText,
-	cf3:           checkFreeText,
-	redirectURL:   checkRedirectURL,
-	campaignID:    checkID,
-	notAfter:      checkInstant,
-	requestedAt:   checkInstant,
+	requestID:        checkID,
+	submissionID:     checkSubmissionID,
+	applicantID:      checkApplicantID,
+	selfieKey:        checkObjectKey,
+	selfieVersion:    checkObjectVersion,
+	referenceKey:     checkObjectKey,
+	referenceVersion: checkObjectVersion,
+	userID:           checkFreeText,
+	cf1:              checkFreeText,
+	cf2:              checkFreeText,
+	cf3:              checkFreeText,
+	redirectURL:      checkRedirectURL,
+	campaignID:       checkID,
+	notAfter:         checkInstant,
+	requestedAt:      checkInstant,
 }
 
 // complaint is what a check finds; its zero value is praise.
@@ -77,8 +85,8 @@ const (
 	maxID            = 128
 	maxSubmissionID  = 256
 	maxApplicantID   = 128
-	maxSelfieKey     = 1024
-	maxSelfieVersion = 1024
+	maxObjectKey     = 1024
+	maxObjectVersion = 1024
 	maxFreeText      = 256
 	maxRedirectURL   = 2048
 )
@@ -120,9 +128,9 @@ func checkSubmissionID(s string) complaint {
 	return complaint{}
 }
 
-func checkSelfieVersion(s string) complaint {
+func checkObjectVersion(s string) complaint {
 	switch {
-	case len(s) > maxSelfieVersion:
+	case len(s) > maxObjectVersion:
 		return complaint{TooLong, "send at most 1024 bytes"}
 	case !isVisible(s):
 		return complaint{BadFormat, "send visible ASCII characters without a blank between them"}
@@ -164,10 +172,10 @@ func checkFreeText(s string) complaint {
 	return complaint{}
 }
 
-// checkSelfieKey keeps out keys that a store, a proxy or a tool behind us may
+// checkObjectKey keeps out keys that a store, a proxy or a tool behind us may
 // resolve to another object than the one that was meant.
-func checkSelfieKey(s string) complaint {
-	if len(s) > maxSelfieKey {
+func checkObjectKey(s string) complaint {
+	if len(s) > maxObjectKey {
 		return complaint{TooLong, "send at most 1024 bytes of UTF-8"}
 	}
 	if strings.ContainsFunc(s, unicode.IsControl) {

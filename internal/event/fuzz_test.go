@@ -19,6 +19,7 @@ func FuzzDecode(f *testing.F) {
 	}
 	f.Add([]byte(argosRequest), "", "")
 	f.Add([]byte(argosRequest), "", event.TypeRequest)
+	f.Add([]byte(`{"request_id":"r-1","vendor":"rekognition","submission_id":"s1","selfie_key":"a","reference_key":"b","reference_bucket":"selfies","reference_version":"1"}`), "", "")
 	f.Add([]byte(envelope(argosRequest)), "application/cloudevents+json", "")
 	f.Add([]byte(`{"specversion":"1.0","id":"1","source":"/o","type":"faceauth.request.v1","data_base64":"e30="}`), "application/cloudevents", "")
 	s := schema(f, "request.schema.json")

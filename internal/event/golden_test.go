@@ -30,6 +30,12 @@ var sampleRequest = event.Request{
 	NotAfter: received.Add(24 * time.Hour), RequestedAt: received,
 }
 
+// sampleReference is a request with a picture to compare with.
+var sampleReference = event.Request{
+	RequestID: "camp-10:000001", Vendor: event.Rekognition, SubmissionID: "customer-4711", SelfieKey: "2026/11/21/000001.jpg",
+	ReferenceKey: "portraits/4711.jpg", ReferenceBucket: "selfies", ReferenceVersion: "v7", RequestedAt: received,
+}
+
 var samplePending = event.Pending{
 	RequestID: "camp-8:000001", CampaignID: "camp-8", Vendor: event.Checkout, ApplicantID: "aplt_w3xt7k2m9", UserID: "u-1",
 	VendorReference: "fav_x1", VerificationURL: "https://capture.example/abc/?a=1&b=2", ExpiresAt: received.Add(15 * time.Minute),
@@ -56,16 +62,18 @@ func sampleResult(outcome event.Outcome) event.Result {
 	}
 	call := func() {
 		selfie()
-		r.Calls = 1
+		r.Calls, r.Cost, r.Currency = 1, "0.00", "EUR"
 		r.TimingsMS = event.Timings{Queued: 900, Selfie: 40, Permit: 515, Vendor: 890, Total: 2345}
 	}
 	switch outcome {
 	case event.Approved:
 		call()
+		r.Cost = "0.10"
 		r.VendorReference, r.Scores = "a-1", map[string]float64{"similarity": 97.1, "occlusion": 99}
 	case event.Rejected:
 		call()
 		r.Reasons, r.VendorCodes = []event.Reason{event.SimilarityBelowThreshold}, []string{"face_compare_underscore"}
+		r.Cost = "0.10"
 		r.VendorReference, r.Scores = "a-2", map[string]float64{"similarity": 61.2, "occlusion": 99}
 	case event.Unusable:
 		r.Reasons = []event.Reason{event.SelfieNotFound}
@@ -113,6 +121,24 @@ func TestGoldenRequests(t *testing.T) {
 		if diff := cmp.Diff(sampleRequest, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
+	}
+}
+
+func TestGoldenRequestWithReference(t *testing.T) {
+	rec, err := sampleReference.Record(event.TopicRequests)
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "request.reference.txt", dump(rec))
+	if err := accepts(t, schema(t, "request.schema.json"), rec.Value); err != nil {
+		t.Error(err)
+	}
+	got, err := event.Decode(rec, rules)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(sampleReference, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 

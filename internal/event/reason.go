@@ -49,6 +49,8 @@ const (
 	// Ineligible.
 	SubjectUnknown     Reason = "subject_unknown"
 	SubjectNotApproved Reason = "subject_not_approved"
+	// ReferenceUnusable: not the selfie, but the picture to compare it with.
+	ReferenceUnusable Reason = "reference_unusable"
 
 	// Expired and withdrawn.
 	NotAfterPassed Reason = "not_after_passed"

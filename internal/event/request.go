@@ -9,9 +9,10 @@ type Request struct {
 	RequestID string `json:"request_id"`
 	// Vendor is one of the known vendors; after Decode it is never empty.
 	Vendor Vendor `json:"vendor,omitempty"`
-	// SubmissionID names the subject at Argos, or the FACEKI reference that
-	// the match must belong to. Exactly one of SubmissionID and ApplicantID
-	// is set, and it is the one that the vendor needs.
+	// SubmissionID names the subject at Argos, the FACEKI reference that the
+	// match must belong to, or, for Amazon Rekognition, which knows nobody,
+	// the subject as upstream calls it. Exactly one of SubmissionID and
+	// ApplicantID is set, and it is the one that the vendor needs.
 	SubmissionID string `json:"submission_id,omitempty"`
 	// ApplicantID names the subject at Checkout.com: aplt_ and word characters.
 	ApplicantID string `json:"applicant_id,omitempty"`
@@ -23,6 +24,12 @@ type Request struct {
 	SelfieBucket string `json:"selfie_bucket,omitempty"`
 	// SelfieVersion is the S3 version id; empty means the latest.
 	SelfieVersion string `json:"selfie_version,omitempty"`
+	// ReferenceKey is the S3 key of the picture that the selfie is compared
+	// with, required for vendors that keep none of their own, with the rules
+	// of SelfieKey; ReferenceBucket and ReferenceVersion are as for the selfie.
+	ReferenceKey     string `json:"reference_key,omitempty"`
+	ReferenceBucket  string `json:"reference_bucket,omitempty"`
+	ReferenceVersion string `json:"reference_version,omitempty"`
 	// UserID and CF1 to CF3 are passed to vendors that take them, at most
 	// 256 bytes each.
 	UserID string `json:"user_id,omitempty"`
@@ -53,9 +60,10 @@ type Vendor string
 
 // The known vendors.
 const (
-	Argos    Vendor = "argos"
-	Faceki   Vendor = "faceki"
-	Checkout Vendor = "checkout"
+	Argos       Vendor = "argos"
+	Faceki      Vendor = "faceki"
+	Checkout    Vendor = "checkout"
+	Rekognition Vendor = "rekognition"
 )
 
 // Rules is what Decode needs to know beyond the record itself.

@@ -15,7 +15,8 @@ const (
 	Unusable Outcome = "unusable"
 	// Ineligible: the subject cannot be authenticated at this vendor.
 	Ineligible Outcome = "ineligible"
-	// Expired: not_after passed before a call was made.
+	// Expired: not_after passed before a call was made, or the person did not
+	// come in time.
 	Expired Outcome = "expired"
 	// Withdrawn: upstream took the request back.
 	Withdrawn Outcome = "withdrawn"
@@ -63,6 +64,12 @@ type Result struct {
 	// counts the tries, those that ended before a call included.
 	Calls    int `json:"calls"`
 	Attempts int `json:"attempts"`
+	// Cost is what the request cost by its outcome and the prices that are set,
+	// an Amount as text, and Currency the ISO 4217 code of its currency. Both
+	// are empty if the vendor has no prices. A later revision of the same
+	// verdict has the same cost, and costs nothing in addition.
+	Cost     string `json:"cost,omitempty"`
+	Currency string `json:"currency,omitempty"`
 
 	// SelfieSHA256 is 64 lower-case hexadecimal digits, empty if no selfie
 	// was fetched.

@@ -16,6 +16,7 @@ var vendorNeeds = []needs{
 	{Argos, submissionID, []int{selfieKey}},
 	{Faceki, submissionID, []int{selfieKey}},
 	{Checkout, applicantID, []int{redirectURL}},
+	{Rekognition, submissionID, []int{selfieKey, referenceKey}},
 }
 
 // subjectIDs are the fields that name a subject: a request has exactly one.
@@ -93,7 +94,11 @@ func (d *draft) require(field int, detail string, f *faults) {
 	}
 }
 
-// checkRules holds the vendor and the bucket against the settings.
+// bucketFields name buckets: a message must not be able to have any other read
+// than those allowed, be it by us or by a vendor with our credentials.
+var bucketFields = []int{selfieBucket, referenceBucket}
+
+// checkRules holds the vendor and the buckets against the settings.
 func (d *draft) checkRules(rules Rules, f *faults) {
 	switch v := Vendor(d[vendor]); {
 	case v == "" || f.has(fieldNames[vendor]):
@@ -102,7 +107,9 @@ func (d *draft) checkRules(rules Rules, f *faults) {
 	case !slices.Contains(rules.Vendors, v):
 		f.add(fieldNames[vendor], VendorDisabled, "enable vendor "+string(v)+" in the settings, or send another")
 	}
-	if b := d[selfieBucket]; b != "" && !f.has(fieldNames[selfieBucket]) && !slices.Contains(rules.Buckets, b) {
-		f.add(fieldNames[selfieBucket], BucketNotAllowed, "put the bucket on the list of allowed ones, or leave the field out")
+	for _, field := range bucketFields {
+		if b := d[field]; b != "" && !f.has(fieldNames[field]) && !slices.Contains(rules.Buckets, b) {
+			f.add(fieldNames[field], BucketNotAllowed, "put the bucket on the list of allowed ones, or leave the field out")
+		}
 	}
 }

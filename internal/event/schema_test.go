@@ -122,17 +122,20 @@ func checkAgreement(t interface {
 
 // fieldValues are good and bad values by field.
 var fieldValues = map[string]*rapid.Generator[any]{
-	"request_id":     oneOf("r-1", "a:b.c_d", "r 1", strings.Repeat("r", 128), strings.Repeat("r", 129), "é", "r\n"),
-	"vendor":         oneOf("argos", "faceki", "checkout", "Argos", "other"),
-	"submission_id":  oneOf("s1", " s1\t", "s 1", "\n", "é", "s\u0000", strings.Repeat("s", 256), strings.Repeat("s", 257), strings.Repeat(" ", 256)+"s"),
-	"applicant_id":   oneOf("aplt_1", "aplt_", "aplt_a_b", "aplt_a-b", "APLT_1", "x", " ", strings.Repeat("a", 129)),
-	"selfie_key":     oneOf("a/b.jpg", "/a", "a/", "a//b", ".", "..", "...", "a/..", "../a", "a/..b/c", ".a", "a.", "a/./b", `a\b`, "a\u0007", "a\u009f", "é/ü", strings.Repeat("k", 1024), strings.Repeat("k", 1025), strings.Repeat("é", 600)),
-	"selfie_bucket":  oneOf("selfies", "other"),
-	"selfie_version": oneOf("v1", "v 1", "é", strings.Repeat("v", 1024), strings.Repeat("v", 1025)),
-	"user_id":        oneOf("u", "é\u0000\n", strings.Repeat("u", 256), strings.Repeat("u", 257), strings.Repeat("é", 200)),
-	"cf1":            oneOf("1", strings.Repeat("u", 257)),
-	"cf2":            oneOf("2"),
-	"cf3":            oneOf("3"),
+	"request_id":        oneOf("r-1", "a:b.c_d", "r 1", strings.Repeat("r", 128), strings.Repeat("r", 129), "é", "r\n"),
+	"vendor":            oneOf("argos", "faceki", "checkout", "rekognition", "Argos", "other"),
+	"submission_id":     oneOf("s1", " s1\t", "s 1", "\n", "é", "s\u0000", strings.Repeat("s", 256), strings.Repeat("s", 257), strings.Repeat(" ", 256)+"s"),
+	"applicant_id":      oneOf("aplt_1", "aplt_", "aplt_a_b", "aplt_a-b", "APLT_1", "x", " ", strings.Repeat("a", 129)),
+	"selfie_key":        objectKeys,
+	"selfie_bucket":     oneOf("selfies", "other"),
+	"selfie_version":    oneOf("v1", "v 1", "é", strings.Repeat("v", 1024), strings.Repeat("v", 1025)),
+	"reference_key":     objectKeys,
+	"reference_bucket":  oneOf("selfies", "other"),
+	"reference_version": oneOf("v1", "v 1", strings.Repeat("v", 1025)),
+	"user_id":           oneOf("u", "é\u0000\n", strings.Repeat("u", 256), strings.Repeat("u", 257), strings.Repeat("é", 200)),
+	"cf1":               oneOf("1", strings.Repeat("u", 257)),
+	"cf2":               oneOf("2"),
+	"cf3":               oneOf("3"),
 	"redirect_url": oneOf("https://a.example", "https://a.example/b?c=d&e=%20#f", "https://a-b.c.example:443", "http://a.example", "https://", "https://-a",
 		"https://a:b@c.example", "https://a.example:", "https://a.example:123456", "https://a.example/ ", "https://a.example/%zz", "HTTPS://a.example", "https://[::1]/", "//a.example", "https://a.example/é", "https://a.example\\b", "https://a.example\n"),
 	"campaign_id":  oneOf("c-1", "c 1", strings.Repeat("c", 129)),
@@ -140,6 +143,8 @@ var fieldValues = map[string]*rapid.Generator[any]{
 	"requested_at": instants,
 	"extra":        oneOf(map[string]any{"a": 1}, "x"),
 }
+
+var objectKeys = oneOf("a/b.jpg", "/a", "a/", "a//b", ".", "..", "...", "a/..", "../a", "a/..b/c", ".a", "a.", "a/./b", `a\b`, "a\u0007", "a\u009f", "é/ü", strings.Repeat("k", 1024), strings.Repeat("k", 1025), strings.Repeat("é", 600))
 
 var instants = oneOf("2026-11-21T10:00:00Z", "2026-11-21T10:00:00.123456789123+23:59", "2026-11-21T10:00:00+24:00", "2026-11-21T10:00:00+01:60",
 	"2026-11-21T24:00:00Z", "2026-11-21T9:00:00Z", "2026-02-29T10:00:00Z", "2024-02-29T10:00:00-00:00", "1969-12-31T23:59:59Z", "1970-01-01T00:00:00Z",
@@ -164,9 +169,11 @@ func TestSchemaAndDecodeAgreeOnAnyRequest(t *testing.T) {
 		// A good request, of which some fields are then replaced or dropped:
 		// drawn from scratch next to nothing would be accepted.
 		request := map[string]any{"request_id": "r-1"}
-		switch v := rapid.SampledFrom([]string{"argos", "faceki", "checkout"}).Draw(t, "vendor"); v {
+		switch v := rapid.SampledFrom([]string{"argos", "faceki", "checkout", "rekognition"}).Draw(t, "vendor"); v {
 		case "checkout":
 			request["vendor"], request["applicant_id"], request["redirect_url"] = v, "aplt_1", "https://a.example"
+		case "rekognition":
+			request["vendor"], request["submission_id"], request["selfie_key"], request["reference_key"] = v, "s1", "a/b.jpg", "a/c.jpg"
 		default:
 			request["vendor"], request["submission_id"], request["selfie_key"] = v, "s1", "a/b.jpg"
 		}
