@@ -13,6 +13,7 @@ import (
 var (
 	errNoStore = errors.New("there is an object under a random key: this is no S3")
 	errNoGet   = errors.New("the bucket may be listed but not read: is s3:GetObject granted?")
+	errNoTags  = errors.New("tags cannot be read: are s3:GetObjectTagging and s3:GetObjectVersionTagging granted?")
 	errNoList  = errors.New("is the bucket ours, and are s3:ListBucket and s3:GetObject granted? Without s3:ListBucket a missing selfie is answered like a forbidden one")
 )
 
@@ -37,8 +38,8 @@ func (s *Store) check(ctx context.Context, bucket string) *Error {
 	case fault == nil:
 		return &Error{Kind: Fault, Err: errNoStore}
 	case fault.Reason == event.SelfieNotFound:
-		return nil
-	case fault.Code != "AccessDenied":
+		return s.checkTags(ctx, bucket)
+	case fault.Code != accessDenied:
 		return fault
 	}
 	// A HEAD of the bucket needs s3:ListBucket and nothing else.
@@ -49,9 +50,27 @@ func (s *Store) check(ctx context.Context, bucket string) *Error {
 	return fault
 }
 
+// checkTags tries to read the tags of an object that is missing, if reading tags
+// is what the settings ask for. That they may be put, or objects deleted, cannot
+// be tried without harm.
+func (s *Store) checkTags(ctx context.Context, bucket string) *Error {
+	if !s.after.readsTags() {
+		return nil
+	}
+	_, fault := s.tags(ctx, Ref{Bucket: bucket, Key: "reauth-check/" + rand.Text()})
+	switch {
+	case isGone(fault):
+		return nil
+	case fault != nil && fault.Code == accessDenied:
+		fault.Err = errNoTags
+	}
+	return fault
+}
+
 // ask makes a request for the sake of its status: nil means OK.
 func (s *Store) ask(caller, asking context.Context, method string, ref Ref) *Error {
-	answer, err := s.client.send(asking, method, ref)
+	q := request{method: method, ref: ref}
+	answer, err := s.client.send(asking, q)
 	if err != nil {
 		return classify(caller, asking, err)
 	}
@@ -63,5 +82,5 @@ func (s *Store) ask(caller, asking context.Context, method string, ref Ref) *Err
 	if err != nil {
 		return classify(caller, asking, err)
 	}
-	return judge(ref, refused)
+	return judge(q, refused)
 }

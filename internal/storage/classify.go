@@ -62,14 +62,14 @@ func classify(caller, getting context.Context, err error) *Error {
 	return &Error{Kind: Transient, Err: errUnclear}
 }
 
-// judge says what a refusal means for ref, by code and status as listed in
+// judge says what a refusal of q means, by code and status as listed in
 // "Error responses" of the Amazon S3 API reference. What it does not know is
 // Transient: a lane does not pause for one odd object, and a fault that all
 // objects share runs into the retry limit slowly enough for someone to see it.
-func judge(ref Ref, r refusal) *Error {
+func judge(q request, r refusal) *Error {
 	e := &Error{Kind: Transient, Status: r.status, Code: r.code}
 	switch {
-	case isMissing(ref, r):
+	case isMissing(q, r):
 		e.Kind, e.Reason = Unusable, event.SelfieNotFound
 	case r.code == "InvalidObjectState":
 		// Archived. The picture is fine and a new one would not be
@@ -85,13 +85,14 @@ func judge(ref Ref, r refusal) *Error {
 
 // isMissing reports whether there is no such selfie. A bare 404 does not say so:
 // it may come from something that is no S3, and every person would be blamed.
-func isMissing(ref Ref, r refusal) bool {
+func isMissing(q request, r refusal) bool {
 	switch r.code {
 	case "NoSuchKey", "NoSuchVersion", "KeyTooLongError":
 		return true
 	case "InvalidArgument":
-		// Of all that a GET sends, only the version id can be invalid so.
-		return ref.Version != ""
+		// Of all that goes without a body, only the version id can be invalid
+		// so.
+		return q.ref.Version != "" && len(q.body) == 0
 	}
 	return r.deleted
 }

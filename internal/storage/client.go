@@ -1,22 +1,27 @@
 package storage
 
 import (
+	"bytes"
 	"context"
+	"crypto/md5" //nolint:gosec // see describeBody
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
-	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go/encoding/httpbinding"
-	"github.com/aws/smithy-go/logging"
 )
 
-// emptySHA256 is the digest of no bytes: the payload of a GET.
+// emptySHA256 is the digest of no bytes: the payload of all but a PUT.
 const emptySHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 // client asks S3 once per call, as the pipeline repeats with its own budget. It
@@ -61,18 +66,9 @@ func newClient(ctx context.Context, c Config) (*client, error) {
 // sdkOptions returns the SDK's view of c: what c leaves open comes from
 // environment and profile.
 func sdkOptions(ctx context.Context, c Config) (s3.Options, error) {
-	// The SDK writes to standard error by itself otherwise; its errors come
-	// back to us.
-	load := []func(*config.LoadOptions) error{config.WithLogger(logging.Nop{})}
-	if c.Region != "" {
-		load = append(load, config.WithRegion(c.Region))
-	}
-	if c.Credentials != nil {
-		load = append(load, config.WithCredentialsProvider(c.Credentials))
-	}
-	loaded, err := config.LoadDefaultConfig(ctx, load...)
+	loaded, err := loadSDK(ctx, c.Region, c.Credentials)
 	if err != nil {
-		return s3.Options{}, fmt.Errorf("loading AWS settings: %w", err)
+		return s3.Options{}, err
 	}
 	options := s3.NewFromConfig(loaded, func(o *s3.Options) {
 		o.UsePathStyle = c.PathStyle
@@ -89,39 +85,73 @@ func sdkOptions(ctx context.Context, c Config) (s3.Options, error) {
 	return options, nil
 }
 
-// send makes a signed request for ref. The caller closes the answer's body. The
-// error is of the credentials or the transport, and free of the URL: a plain
-// round trip does not wrap it as http.Client would. Nor does it follow
-// redirects, which a signature does not survive.
-func (c *client) send(ctx context.Context, method string, ref Ref) (*http.Response, error) {
-	place := c.places[ref.Bucket]
-	request, err := http.NewRequestWithContext(ctx, method, place.base, nil)
+// request is one that is made of the store.
+type request struct {
+	method string
+	// ref is what it is about; without a key the bucket itself.
+	ref Ref
+	// query names a part of it, such as tagging. The version of ref goes along.
+	query url.Values
+	// body is XML, empty for none.
+	body []byte
+}
+
+// send makes a signed request. The caller closes the answer's body. The error is
+// of the credentials or the transport, and free of the URL: a plain round trip
+// does not wrap it as http.Client would. Nor does it follow redirects, which a
+// signature does not survive.
+func (c *client) send(ctx context.Context, r request) (*http.Response, error) {
+	place := c.places[r.ref.Bucket]
+	var body io.Reader
+	if len(r.body) > 0 {
+		body = bytes.NewReader(r.body)
+	}
+	sent, err := http.NewRequestWithContext(ctx, r.method, place.base, body)
 	if err != nil {
 		return nil, fmt.Errorf("building request: %w", err)
 	}
-	address(request.URL, ref)
-	request.Header = http.Header{
-		"User-Agent":           {"reauth"},
-		"X-Amz-Content-Sha256": {emptySHA256},
+	r.address(sent.URL)
+	sent.Header = http.Header{"User-Agent": {"reauth"}}
+	digest := emptySHA256
+	if body != nil {
+		digest = r.describeBody(sent.Header)
 	}
+	sent.Header.Set("X-Amz-Content-Sha256", digest)
 	credentials, err := c.credentials.Retrieve(ctx)
 	if err != nil {
 		return nil, &credentialsError{err}
 	}
-	if err := c.signer.SignHTTP(ctx, credentials, request, emptySHA256, place.service, place.region, time.Now()); err != nil {
+	if err := c.signer.SignHTTP(ctx, credentials, sent, digest, place.service, place.region, time.Now()); err != nil {
 		return nil, &credentialsError{err}
 	}
-	return c.transport.RoundTrip(request)
+	return c.transport.RoundTrip(sent)
 }
 
-// address adds what ref says to the URL of its bucket. An empty key leaves the
-// bucket itself.
-func address(u *url.URL, ref Ref) {
-	if ref.Key != "" {
-		escaped := u.EscapedPath() + "/" + httpbinding.EscapePath(ref.Key, false)
-		u.Path, u.RawPath = u.Path+"/"+ref.Key, escaped
+// address adds what r is about to the URL of its bucket.
+func (r request) address(u *url.URL) {
+	if r.ref.Key != "" {
+		escaped := u.EscapedPath() + "/" + httpbinding.EscapePath(r.ref.Key, false)
+		u.Path, u.RawPath = u.Path+"/"+r.ref.Key, escaped
 	}
-	if ref.Version != "" {
-		u.RawQuery = url.Values{"versionId": {ref.Version}}.Encode()
+	if r.ref.Version == "" && len(r.query) == 0 {
+		return
 	}
+	query := url.Values{}
+	maps.Copy(query, r.query)
+	if r.ref.Version != "" {
+		query.Set("versionId", r.ref.Version)
+	}
+	u.RawQuery = query.Encode()
+}
+
+// describeBody adds what S3 wants to be told of a body, and returns the digest to
+// sign.
+func (r request) describeBody(h http.Header) (digest string) {
+	h.Set("Content-Type", "application/xml")
+	// S3 asks for a checksum of these bodies, and this is the one that every
+	// store knows.
+	checksum := md5.Sum(r.body) //nolint:gosec // nothing is secured by it
+	h.Set("Content-Md5", base64.StdEncoding.EncodeToString(checksum[:]))
+	sum := sha256.Sum256(r.body)
+	return hex.EncodeToString(sum[:])
 }

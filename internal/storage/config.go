@@ -44,6 +44,10 @@ type Config struct {
 	// Timeout bounds one GET, from the request to the last byte; waiting for
 	// memory does not count.
 	Timeout time.Duration
+	// Hedge has a second GET help one that takes longer than most: see hedge.go.
+	Hedge bool
+	// AfterVerdict is what Dispose does.
+	AfterVerdict AfterVerdict
 	// Concurrency is how many idle connections are kept: with as many
 	// fetches at once, none has to dial.
 	Concurrency int
@@ -68,6 +72,7 @@ func (c Config) withDefaults() (Config, error) {
 			faults = append(faults, fmt.Errorf("%s is negative", name))
 		}
 	}
+	faults = append(faults, c.AfterVerdict.validate())
 	check("max bytes", c.MaxBytes < 0)
 	check("max memory", c.MaxMemory < 0)
 	check("max pixels", c.MaxPixels < 0)

@@ -1,5 +1,6 @@
 // Package storage reads selfies from S3, or any store that speaks its
-// protocol, into bounded memory. It is the only home of aws-sdk-go-v2.
+// protocol, into bounded memory, and tags or deletes them after the verdict. It
+// is the only home of aws-sdk-go-v2.
 //
 // # Memory
 //
@@ -41,9 +42,38 @@
 // and depth maps. The Content-Type that the uploader declared is not looked at,
 // as many leave S3's default.
 //
+// # After the verdict
+//
+// Dispose does what Config.AfterVerdict says for an outcome:
+//
+//	tag      GET ?tagging ─ gone? held? tagged? ─ PUT ?tagging with one more
+//	delete   GET ?tagging ─ gone? held? ─ DELETE ─ denied: HEAD ─ locked?
+//
+// It acts on the version that was fetched, so that a later selfie at the same key
+// stays as it is, and may be repeated at any point. Erase is for a person who
+// asks to be forgotten: it deletes every version of a key, and the delete markers,
+// which hold the key.
+//
+// Two things keep an object from both: a tag of the operator's choice, which is
+// looked at before (Config.AfterVerdict.HoldTag), and S3's Object Lock, which the
+// store enforces. Neither is a fault. A tag can be put in the moment between the
+// look and the act; a lock cannot.
+//
+// The credentials need, besides s3:GetObject and s3:ListBucket,
+//
+//	to tag       s3:GetObjectTagging, s3:PutObjectTagging
+//	to delete    s3:DeleteObject, and s3:GetObjectTagging with a hold tag
+//	to erase     those to delete, and s3:ListBucketVersions
+//	with locks   s3:GetObjectRetention, s3:GetObjectLegalHold, to tell them from
+//	             a denial
+//
+// and in a bucket that keeps versions those with ObjectVersion in place of Object:
+// s3:GetObjectVersion, s3:GetObjectVersionTagging, s3:PutObjectVersionTagging,
+// s3:DeleteObjectVersion.
+//
 // # Errors
 //
-// Every error of Fetch and Check is an *Error, and its Kind says what follows.
+// Every error of a Store is an *Error, and its Kind says what follows.
 // No error, metric or log of this package holds a key, a credential, a message
 // of the store (Amazon puts the key's ARN into them) or a byte of an image.
 package storage

@@ -24,7 +24,8 @@ const (
 	Throttled
 	// Refused: this request can never succeed and the selfie is not to
 	// blame: its bucket is not allowed, or its object is archived and an
-	// operator must restore it. Reason is event.SelfieForbidden.
+	// operator must restore it. Reason is event.SelfieForbidden. Or there is
+	// no room for one more tag: ErrTagsFull.
 	Refused
 	// Interrupted: the caller's context ended. Not a failed attempt; the
 	// context's cause is in the chain.
@@ -61,15 +62,20 @@ var unusableReasons = []event.Reason{
 	event.SelfieUnreadable,
 }
 
-// Error is how Fetch and Check fail. Its text never holds the key, which may be
-// personal, nor what the store wrote beyond its error code.
+// Error is how every method of a Store fails. Its text never holds the key, which
+// may be personal, nor what the store wrote beyond its error code.
 type Error struct {
 	Kind Kind
-	// Reason goes with Unusable and Refused; empty otherwise.
+	// Reason goes with Unusable, and with Refused but for ErrTagsFull; empty
+	// otherwise.
 	Reason event.Reason
-	// Op is what was being done: "fetch" or "check".
+	// Op is what was being done: "fetch", "check", "look", "tag", "delete" or
+	// "erase".
 	Op     string
 	Bucket string
+	// Version is that of the selfie that was read and is Unusable; empty if
+	// there is none, or it is unknown.
+	Version string
 	// Status is the HTTP status of the answer, 0 when there was none or it
 	// is not to blame.
 	Status int
@@ -81,7 +87,7 @@ type Error struct {
 }
 
 func (e *Error) Error() string {
-	s := fmt.Sprintf("storage: %s from bucket %q: %s", e.Op, e.Bucket, e.Kind)
+	s := fmt.Sprintf("storage: %s, bucket %q: %s", e.Op, e.Bucket, e.Kind)
 	if e.Reason != "" {
 		s += ": " + string(e.Reason)
 	}
@@ -104,6 +110,10 @@ func (e *Error) Unwrap() error { return e.Err }
 func unusable(reason event.Reason) *Error {
 	return &Error{Kind: Unusable, Reason: reason}
 }
+
+// ErrTagsFull says that the object has as many tags as S3 allows; none is to be
+// lost for one more.
+var ErrTagsFull = fmt.Errorf("the object has %d tags already", maxTags)
 
 // What a Selfie's Body answers when there is nothing to read any more.
 var (

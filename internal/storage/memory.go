@@ -55,6 +55,16 @@ func (m *memory) reserve(ctx context.Context, bytes int64) (*buffer, error) {
 	return &buffer{memory: m, reserved: bytes}, nil
 }
 
+// reserveNow is reserve without a wait: nil where that would take one, which is
+// also while others wait.
+func (m *memory) reserveNow(bytes int64) *buffer {
+	bytes = wholeChunks(bytes)
+	if !m.tryReserve(bytes) {
+		return nil
+	}
+	return &buffer{memory: m, reserved: bytes}
+}
+
 // tryReserve adds bytes to a reservation, if that needs no wait.
 func (m *memory) tryReserve(bytes int64) bool {
 	if !m.sem.TryAcquire(bytes) {

@@ -18,6 +18,8 @@ type metrics struct {
 	duration  prometheus.Histogram
 	fetches   *prometheus.CounterVec
 	refetches prometheus.Counter
+	hedges    *prometheus.CounterVec
+	disposed  *prometheus.CounterVec
 }
 
 // fetched is the kind of a fetch that brought a selfie.
@@ -44,7 +46,7 @@ func newMetrics() *metrics {
 		}),
 		duration: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name:    "reauth_selfie_fetch_duration_seconds",
-			Help:    "Time from a GET of a selfie to its last byte or its error, each GET for itself.",
+			Help:    "Time from a GET of a selfie to its last byte or its error, or to the last byte of the hedge that was faster.",
 			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30},
 		}),
 		fetches: prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -55,6 +57,25 @@ func newMetrics() *metrics {
 			Name: "reauth_selfie_refetches_total",
 			Help: "GETs that were broken off and repeated because the selfie was larger than its estimate and memory was short.",
 		}),
+		hedges: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "reauth_selfie_hedges_total",
+			Help: "Second GETs that were due because the first took longer than most: the one that brought the selfie, in vain, or not made for want of memory or budget.",
+		}, []string{"result"}),
+		disposed: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "reauth_selfies_disposed_total",
+			Help: "Selfies that were to be tagged or deleted after the verdict, by what came of it: a result, or the kind of an error.",
+		}, []string{"action", "result"}),
+	}
+	for _, action := range []Action{Tag, Delete} {
+		for _, result := range action.results() {
+			m.disposed.WithLabelValues(string(action), string(result))
+		}
+		for _, kind := range []Kind{Fault, Transient, Throttled, Refused, Interrupted} {
+			m.disposed.WithLabelValues(string(action), kind.String())
+		}
+	}
+	for _, result := range []string{hedgeWon, hedgeLost, hedgeRefused} {
+		m.hedges.WithLabelValues(result)
 	}
 	m.fetches.WithLabelValues(fetched, "")
 	for _, kind := range []Kind{Fault, Transient, Throttled, Interrupted} {
@@ -72,7 +93,7 @@ func (m *metrics) register(r prometheus.Registerer) error {
 	if r == nil {
 		return nil
 	}
-	for _, c := range []prometheus.Collector{m.bytes, m.kept, m.limit, m.wait, m.duration, m.fetches, m.refetches} {
+	for _, c := range []prometheus.Collector{m.bytes, m.kept, m.limit, m.wait, m.duration, m.fetches, m.refetches, m.hedges, m.disposed} {
 		if err := r.Register(c); err != nil {
 			return fmt.Errorf("registering selfie metrics: %w", err)
 		}
@@ -87,6 +108,15 @@ func (m *metrics) ended(err *Error) {
 		return
 	}
 	m.fetches.WithLabelValues(err.Kind.String(), string(err.Reason)).Inc()
+}
+
+// did counts a disposal; fault is nil when it came to a result.
+func (m *metrics) did(action Action, result Result, fault *Error) {
+	came := string(result)
+	if fault != nil {
+		came = fault.Kind.String()
+	}
+	m.disposed.WithLabelValues(string(action), came).Inc()
 }
 
 func (m *metrics) waited(since time.Time) { m.wait.Observe(time.Since(since).Seconds()) }

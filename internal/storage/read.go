@@ -12,12 +12,20 @@ import (
 	"reauth/internal/event"
 )
 
-// read brings an object into memory. What it returns is the caller's to release.
+// object is what a GET brought.
+type object struct {
+	content *buffer
+	sum     [sha256.Size]byte
+	// version is empty in a bucket that has never had versions.
+	version string
+}
+
+// read brings an object into memory. Its content is the caller's to release.
 //
 // The first GET holds the estimate, the second the size that the first one saw,
 // the third the maximum, in case the object was replaced in between. With the
 // maximum reserved a GET cannot run short, so there is no fourth.
-func (s *Store) read(ctx context.Context, ref Ref) (_ *buffer, sum [sha256.Size]byte, _ *Error) {
+func (s *Store) read(ctx context.Context, ref Ref) (object, *Error) {
 	want := s.sizes.next()
 	for try := 1; ; try++ {
 		if try == 3 {
@@ -26,21 +34,22 @@ func (s *Store) read(ctx context.Context, ref Ref) (_ *buffer, sum [sha256.Size]
 		waiting := time.Now()
 		content, err := s.memory.reserve(ctx, want)
 		if err != nil {
-			return nil, sum, &Error{Kind: Interrupted, Err: fmt.Errorf("waiting for selfie memory: %w", err)}
+			return object{}, &Error{Kind: Interrupted, Err: fmt.Errorf("waiting for selfie memory: %w", err)}
 		}
 		s.metrics.waited(waiting)
 
 		getting := time.Now()
-		sum, need, fault := s.get(ctx, ref, content)
+		o, need, fault := s.getHedged(ctx, ref, content)
 		s.metrics.got(getting)
 		if fault == nil && need == 0 {
-			content.fit(content.size)
-			s.sizes.observe(content.size)
-			return content, sum, nil
+			o.content.fit(o.content.size)
+			s.sizes.observe(o.content.size)
+			return o, nil
 		}
 		content.release()
 		if fault != nil {
-			return nil, sum, fault
+			fault.Version = o.version
+			return object{}, fault
 		}
 		want = need
 		s.metrics.refetches.Inc()
@@ -50,22 +59,24 @@ func (s *Store) read(ctx context.Context, ref Ref) (_ *buffer, sum [sha256.Size]
 // get makes one GET and reads its whole answer into content. A need above zero
 // says that it did not: the object is larger than what content holds and growing
 // would have to wait, so content must be released and need bytes reserved.
-func (s *Store) get(ctx context.Context, ref Ref, content *buffer) (sum [sha256.Size]byte, need int64, fault *Error) {
+func (s *Store) get(ctx context.Context, ref Ref, content *buffer) (o object, need int64, fault *Error) {
 	getting, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
-	answer, err := s.client.send(getting, http.MethodGet, ref)
+	wanted := request{method: http.MethodGet, ref: ref}
+	answer, err := s.client.send(getting, wanted)
 	if err != nil {
-		return sum, 0, classify(ctx, getting, err)
+		return o, 0, classify(ctx, getting, err)
 	}
 	// Closing an answer that was read to its end keeps the connection.
 	defer answer.Body.Close()
 	if answer.StatusCode != http.StatusOK {
 		refused, err := readRefusal(answer)
 		if err != nil {
-			return sum, 0, classify(ctx, getting, err)
+			return o, 0, classify(ctx, getting, err)
 		}
-		return sum, 0, judge(ref, refused)
+		return o, 0, judge(wanted, refused)
 	}
+	o = object{content: content, version: answer.Header.Get("X-Amz-Version-Id")}
 
 	// limit is the size if the store tells it: net/http lets no byte more
 	// through.
@@ -74,23 +85,23 @@ func (s *Store) get(ctx context.Context, ref Ref, content *buffer) (sum [sha256.
 		limit, known = answer.ContentLength, true
 	}
 	if limit > s.maxBytes {
-		return sum, 0, unusable(event.SelfieTooLarge)
+		return o, 0, unusable(event.SelfieTooLarge)
 	}
 	if known && !content.fit(limit) {
-		return sum, limit, nil
+		return o, limit, nil
 	}
-	sum, err = fill(content, answer.Body, limit)
+	o.sum, err = fill(content, answer.Body, limit)
 	switch {
 	case errors.Is(err, errLonger):
-		return sum, 0, unusable(event.SelfieTooLarge)
+		return o, 0, unusable(event.SelfieTooLarge)
 	case errors.Is(err, errReservationUsed):
-		return sum, s.maxBytes, nil
+		return o, s.maxBytes, nil
 	case err != nil:
-		return sum, 0, classify(ctx, getting, &brokenAnswer{err})
+		return o, 0, classify(ctx, getting, &brokenAnswer{err})
 	case known && content.size < limit:
-		return sum, 0, &Error{Kind: Transient, Err: &brokenAnswer{io.ErrUnexpectedEOF}}
+		return o, 0, &Error{Kind: Transient, Err: &brokenAnswer{io.ErrUnexpectedEOF}}
 	}
-	return sum, 0, nil
+	return o, 0, nil
 }
 
 // How fill ends short of the end of its source.

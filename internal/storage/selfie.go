@@ -13,6 +13,7 @@ type Selfie struct {
 	size        int64
 	contentType string
 	sum         [32]byte
+	version     string
 	width       int
 	height      int
 
@@ -31,11 +32,22 @@ func (s *Selfie) ContentType() string { return s.contentType }
 // SHA256 returns the digest of the content in lower-case hexadecimal.
 func (s *Selfie) SHA256() string { return hex.EncodeToString(s.sum[:]) }
 
+// Version returns the S3 version id of the object that was read, empty in a
+// bucket that has never had versions.
+func (s *Selfie) Version() string { return s.version }
+
 // Width returns the width in pixels that the header claims.
 func (s *Selfie) Width() int { return s.width }
 
 // Height returns the height in pixels that the header claims.
 func (s *Selfie) Height() int { return s.height }
+
+// Reader returns a reader from the first byte, any number of times and without
+// taking the Body. Once the selfie is released, its reads fail with ErrReleased.
+func (s *Selfie) Reader() io.Reader {
+	// A caller that looks for a Closer must not find the one that releases.
+	return struct{ io.Reader }{&body{selfie: s}}
+}
 
 // Body returns the bytes, once; the body of a second call fails with
 // ErrBodyTaken. Closing it releases the selfie. Close may come at any time,

@@ -73,6 +73,31 @@ func TestBodyIsHandedOutOnce(t *testing.T) {
 	first.Close()
 }
 
+func TestReadersTakeNothing(t *testing.T) {
+	store, selfie, picture := fetchOne(t)
+	for range 2 {
+		reader := selfie.Reader()
+		if content, err := io.ReadAll(reader); err != nil || !bytes.Equal(content, picture) {
+			t.Fatalf("%d bytes and %v, want the whole selfie", len(content), err)
+		}
+		if _, closes := reader.(io.Closer); closes {
+			t.Error("a reader can be closed")
+		}
+	}
+	late, body := selfie.Reader(), selfie.Body()
+	if content, err := io.ReadAll(body); err != nil || !bytes.Equal(content, picture) {
+		t.Errorf("the body after two readers: %d bytes and %v", len(content), err)
+	}
+	if got := testutil.ToFloat64(store.metrics.bytes); got == 0 {
+		t.Error("a reader's end gave the memory back")
+	}
+	body.Close()
+	wantNothingReserved(t, store)
+	if _, err := late.Read(make([]byte, 1)); !errors.Is(err, ErrReleased) {
+		t.Errorf("a reader of a released selfie: %v", err)
+	}
+}
+
 // TestCloseDuringReadLeavesNoWindow reads and closes at once while somebody else
 // writes into the same chunks: what is read is the selfie's or nothing. The race
 // detector sees a chunk that is read after it was given back.

@@ -9,7 +9,7 @@ import (
 	"reauth/internal/event"
 )
 
-// Store reads selfies. Its methods may be used by many goroutines at once.
+// Store reads selfies, and does away with them. Its methods may be used by many goroutines at once.
 type Store struct {
 	client    *client
 	buckets   []string // the first is the default
@@ -18,6 +18,8 @@ type Store struct {
 	timeout   time.Duration
 	memory    *memory
 	sizes     *estimate
+	hedges    *hedges // nil without hedging
+	after     AfterVerdict
 	metrics   *metrics
 }
 
@@ -37,7 +39,7 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 	if err := m.register(c.Registerer); err != nil {
 		return nil, fmt.Errorf("opening selfie store: %w", err)
 	}
-	return &Store{
+	s := &Store{
 		client:    client,
 		buckets:   c.buckets(),
 		maxBytes:  c.MaxBytes,
@@ -45,8 +47,13 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 		timeout:   c.Timeout,
 		memory:    newMemory(c.MaxMemory, m),
 		sizes:     &estimate{max: c.MaxBytes},
+		after:     c.AfterVerdict,
 		metrics:   m,
-	}, nil
+	}
+	if c.Hedge {
+		s.hedges = newHedges(c.Timeout)
+	}
+	return s, nil
 }
 
 // Close closes the idle connections and drops the memory kept for reuse.
@@ -76,21 +83,23 @@ func (s *Store) fetch(ctx context.Context, ref Ref) (*Selfie, *Error) {
 	if !slices.Contains(s.buckets, ref.Bucket) {
 		return nil, &Error{Kind: Refused, Reason: event.SelfieForbidden}
 	}
-	content, sum, err := s.read(ctx, ref)
+	o, err := s.read(ctx, ref)
 	if err != nil {
 		return nil, err
 	}
-	picture, err := inspect(content, s.maxPixels)
+	picture, err := inspect(o.content, s.maxPixels)
 	if err != nil {
-		content.release()
+		o.content.release()
+		err.Version = o.version
 		return nil, err
 	}
 	return &Selfie{
-		size:        content.size,
+		size:        o.content.size,
 		contentType: picture.contentType,
-		sum:         sum,
+		sum:         o.sum,
+		version:     o.version,
 		width:       picture.width,
 		height:      picture.height,
-		content:     content,
+		content:     o.content,
 	}, nil
 }

@@ -18,6 +18,7 @@ type backend struct {
 	buckets  []string
 	prefix   string
 	pictures *pictures
+	versions *versions
 
 	// mu guards deleted, the scripted objects that are no longer there.
 	mu      sync.Mutex
@@ -26,6 +27,9 @@ type backend struct {
 
 // GetObject prefers what was put to what is scripted.
 func (b *backend) GetObject(bucket, key string, wanted *gofakes3.ObjectRangeRequest) (*gofakes3.Object, error) {
+	if b.versions.keeps(bucket) {
+		return b.getVersion(objectPath{bucket, key}, "", wanted)
+	}
 	object, err := b.Backend.GetObject(bucket, key, wanted)
 	if !gofakes3.HasErrorCode(err, gofakes3.ErrNoSuchKey) {
 		return object, err
@@ -46,6 +50,9 @@ func (b *backend) GetObject(bucket, key string, wanted *gofakes3.ObjectRangeRequ
 
 // HeadObject is GetObject without the body.
 func (b *backend) HeadObject(bucket, key string) (*gofakes3.Object, error) {
+	if b.versions.keeps(bucket) {
+		return b.getVersion(objectPath{bucket, key}, "", nil)
+	}
 	object, err := b.Backend.HeadObject(bucket, key)
 	if !gofakes3.HasErrorCode(err, gofakes3.ErrNoSuchKey) {
 		return object, err
@@ -86,8 +93,13 @@ func (b *backend) isDeleted(bucket, key string) bool {
 	return b.deleted[[2]string{bucket, key}]
 }
 
-// DeleteObject also ends the script of the key.
+// DeleteObject also ends the script of the key. In a bucket that keeps versions
+// it only puts a delete marker, as S3 does, whether or not there is an object.
 func (b *backend) DeleteObject(bucket, key string) (gofakes3.ObjectDeleteResult, error) {
+	if b.versions.keeps(bucket) {
+		id := b.versions.add(objectPath{bucket, key}, version{marker: true})
+		return gofakes3.ObjectDeleteResult{IsDeleteMarker: true, VersionID: id}, nil
+	}
 	result, err := b.Backend.DeleteObject(bucket, key)
 	if err == nil {
 		b.markDeleted(bucket, key)
@@ -98,6 +110,9 @@ func (b *backend) DeleteObject(bucket, key string) (gofakes3.ObjectDeleteResult,
 // DeleteMultiVersions is how gofakes3 deletes many objects of a store that can
 // have versions. It also ends the scripts of the keys.
 func (b *backend) DeleteMultiVersions(bucket string, objects ...gofakes3.ObjectID) (gofakes3.MultiDeleteResult, error) {
+	if b.versions.keeps(bucket) {
+		return gofakes3.MultiDeleteResult{}, gofakes3.ErrNotImplemented
+	}
 	result, err := b.Backend.DeleteMultiVersions(bucket, objects...)
 	if err == nil {
 		for _, object := range objects {

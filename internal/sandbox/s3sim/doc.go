@@ -21,5 +21,12 @@
 // No two keys have the same bytes, empty and pngbomb aside. Every picture bears
 // its key's last segment in a comment, see NameIn, by which a simulated vendor
 // knows whose face it is to see: face-<person>-100KB.jpg. Listing a bucket
-// shows only what was put there.
+// shows only what was put there; listing the versions of a whole key its scripted
+// object, too.
+//
+// # Versions and locks
+//
+// A bucket in Config.Versioned keeps every version of an object, and its delete
+// markers; a scripted object is the oldest version of its key. Versions there can
+// be locked with PUT ?legal-hold and PUT ?retention: deleting one is then denied.
 package s3sim

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"regexp"
 	"sync"
+	"time"
 
 	"github.com/johannesboyne/gofakes3"
 	"github.com/johannesboyne/gofakes3/backend/s3mem"
@@ -20,6 +21,8 @@ type Config struct {
 	Knobs Knobs
 	// Buckets exist from the start and hold the scripted keys.
 	Buckets []string
+	// Versioned are those of Buckets that keep versions, and can lock them.
+	Versioned []string
 	// Prefix is what scripted keys begin with.
 	Prefix string
 	// Seed makes latencies and rates repeatable.
@@ -28,8 +31,9 @@ type Config struct {
 
 // Simulator is the store. All methods may be used by many goroutines at once.
 type Simulator struct {
-	store http.Handler
-	tags  *tags
+	store   http.Handler
+	objects *backend
+	tags    *tags
 	// closed is closed by Close and ends every wait.
 	closed    chan struct{}
 	closeOnce sync.Once
@@ -51,6 +55,7 @@ func New(c Config) (*Simulator, error) {
 		buckets:  c.Buckets,
 		prefix:   c.Prefix,
 		pictures: newPictures(),
+		versions: newVersions(c.Versioned),
 		deleted:  map[[2]string]bool{},
 	}
 	for _, bucket := range c.Buckets {
@@ -63,11 +68,12 @@ func New(c Config) (*Simulator, error) {
 	}
 	store := gofakes3.New(b).Server()
 	return &Simulator{
-		store:  store,
-		tags:   newTags(store),
-		closed: make(chan struct{}),
-		knobs:  c.Knobs,
-		random: rand.New(rand.NewPCG(c.Seed, c.Seed)),
+		store:   store,
+		objects: b,
+		tags:    newTags(store),
+		closed:  make(chan struct{}),
+		knobs:   c.Knobs,
+		random:  rand.New(rand.NewPCG(c.Seed, c.Seed)),
 	}, nil
 }
 
@@ -120,6 +126,9 @@ type refusal struct {
 
 var (
 	accessDenied     = refusal{Code: "AccessDenied", Message: "Access Denied", status: http.StatusForbidden}
+	lockDenied       = refusal{Code: "AccessDenied", Message: "Access Denied because object protected by object lock.", status: http.StatusForbidden}
+	noLocks          = refusal{Code: "InvalidRequest", Message: "Bucket is missing Object Lock Configuration", status: http.StatusBadRequest}
+	noSuchBucket     = refusal{Code: "NoSuchBucket", Message: "The specified bucket does not exist", status: http.StatusNotFound}
 	unknownAccessKey = refusal{Code: "InvalidAccessKeyId", Message: "The AWS Access Key Id you provided does not exist in our records.", status: http.StatusForbidden}
 	slowDown         = refusal{Code: "SlowDown", Message: "Please reduce your request rate.", status: http.StatusServiceUnavailable}
 	internalError    = refusal{Code: "InternalError", Message: "We encountered an internal error. Please try again.", status: http.StatusInternalServerError}
@@ -153,12 +162,38 @@ func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refused.write(w, r)
 	case r.URL.Query().Has("tagging"):
 		s.tags.ServeHTTP(w, r)
+	case r.Method == http.MethodGet && r.URL.Query().Has("versions"):
+		s.objects.listVersions(w, r)
+	case r.Method == http.MethodPut && (r.URL.Query().Has("legal-hold") || r.URL.Query().Has("retention")):
+		s.objects.putLock(w, r)
 	default:
-		if r.Method == http.MethodPut || r.Method == http.MethodDelete {
-			s.tags.forget(r.URL.Path)
-		}
-		s.store.ServeHTTP(w, r)
+		s.serveObject(w, r)
 	}
+}
+
+// serveObject serves an object, or a bucket, itself.
+func (s *Simulator) serveObject(w http.ResponseWriter, r *http.Request) {
+	version := r.URL.Query().Get("versionId")
+	switch r.Method {
+	case http.MethodGet, http.MethodHead:
+		s.objects.lockOf(r).describe(w.Header())
+	case http.MethodDelete:
+		// Without a version nothing is lost: a marker is put in front of it.
+		if version != "" && s.objects.lockOf(r).holds(time.Now()) {
+			lockDenied.write(w, r)
+			return
+		}
+		s.tags.forget(r.URL.Path, version)
+	case http.MethodPut:
+		s.tags.forget(r.URL.Path, "")
+	}
+	if r.Method == http.MethodHead && version != "" {
+		// gofakes3's own HEAD looks at the current version only. The server
+		// drops the body.
+		r = r.Clone(r.Context())
+		r.Method = http.MethodGet
+	}
+	s.store.ServeHTTP(w, r)
 }
 
 // signature is what an AWS Signature Version 4 Authorization header looks like.

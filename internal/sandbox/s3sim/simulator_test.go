@@ -36,7 +36,9 @@ type bundle struct {
 
 func setup(t *testing.T, change func(*s3.Options)) bundle {
 	t.Helper()
-	sim, err := New(Config{Knobs: DefaultKnobs(), Buckets: []string{"selfies"}, Prefix: "selfies/", Seed: 1})
+	sim, err := New(Config{
+		Knobs: DefaultKnobs(), Buckets: []string{"selfies", "kept"}, Versioned: []string{"kept"}, Prefix: "selfies/", Seed: 1,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"sync"
 )
 
@@ -13,12 +14,16 @@ import (
 type tags struct {
 	store http.Handler
 
-	// mu guards byPath, the tag sets as they were put.
-	mu     sync.Mutex
-	byPath map[string][]byte
+	// mu guards sets, as they were put.
+	mu   sync.Mutex
+	sets map[taggedVersion][]byte
 }
 
-func newTags(store http.Handler) *tags { return &tags{store: store, byPath: map[string][]byte{}} }
+// taggedVersion is an object by its URL's path and its version, which is empty in
+// a bucket that keeps none.
+type taggedVersion struct{ path, version string }
+
+func newTags(store http.Handler) *tags { return &tags{store: store, sets: map[taggedVersion][]byte{}} }
 
 // maxTaggingBytes is well above what ten tags take, which is as many as an
 // object may have.
@@ -33,12 +38,20 @@ type tagSet struct {
 }
 
 func (t *tags) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if missing := t.lookUp(r); missing != nil {
+	version, missing := t.lookUp(r)
+	if missing != nil {
+		if marker := missing.Header().Get("X-Amz-Delete-Marker"); marker != "" {
+			w.Header().Set("X-Amz-Delete-Marker", marker)
+		}
 		w.Header().Set("Content-Type", "application/xml")
 		w.WriteHeader(missing.Code)
 		w.Write(missing.Body.Bytes())
 		return
 	}
+	if version != "" {
+		w.Header().Set("X-Amz-Version-Id", version)
+	}
+	tagged := taggedVersion{r.URL.Path, version}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	switch r.Method {
@@ -49,40 +62,50 @@ func (t *tags) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			malformedXML.write(w, r)
 			return
 		}
-		t.byPath[r.URL.Path] = body
+		t.sets[tagged] = body
 	case http.MethodGet:
 		w.Header().Set("Content-Type", "application/xml")
-		body, tagged := t.byPath[r.URL.Path]
-		if !tagged {
+		body, any := t.sets[tagged]
+		if !any {
 			body = []byte(xml.Header + "<Tagging><TagSet></TagSet></Tagging>")
 		}
 		w.Write(body)
 	case http.MethodDelete:
-		delete(t.byPath, r.URL.Path)
+		delete(t.sets, tagged)
 		w.WriteHeader(http.StatusNoContent)
 	default:
 		methodNotAllowed.write(w, r)
 	}
 }
 
-// forget drops the tags of an object that is replaced or deleted.
-func (t *tags) forget(path string) {
+// forget drops the tags of an object, or a version, that is replaced or deleted.
+func (t *tags) forget(path, version string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	delete(t.byPath, path)
+	if version == nullVersion {
+		version = ""
+	}
+	delete(t.sets, taggedVersion{path, version})
 }
 
-// lookUp asks the store for the object and returns its answer when there is
+// nullVersion is what S3 calls the version of an object in a bucket that keeps
 // none.
-func (t *tags) lookUp(r *http.Request) *httptest.ResponseRecorder {
+const nullVersion = "null"
+
+// lookUp asks the store for the object and returns its version, or the answer
+// when there is none.
+func (t *tags) lookUp(r *http.Request) (version string, missing *httptest.ResponseRecorder) {
 	get := r.Clone(r.Context())
 	get.Method, get.Body, get.URL.RawQuery = http.MethodGet, http.NoBody, ""
+	if version := r.URL.Query().Get("versionId"); version != "" {
+		get.URL.RawQuery = url.Values{"versionId": {version}}.Encode()
+	}
 	answer := httptest.NewRecorder()
 	t.store.ServeHTTP(answer, get)
 	if answer.Code == http.StatusOK {
-		return nil
+		return answer.Header().Get("X-Amz-Version-Id"), nil
 	}
-	return answer
+	return "", answer
 }
 
 var (

@@ -1,0 +1,406 @@
+package storage
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"log"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"reauth/internal/sandbox/s3sim"
+	"reauth/internal/storage/storagetest"
+)
+
+// pipes is a listener without a network, so that its time can be fake.
+type pipes struct {
+	dialed chan net.Conn
+	closed chan struct{}
+	once   sync.Once
+}
+
+func (p *pipes) Accept() (net.Conn, error) {
+	select {
+	case c := <-p.dialed:
+		return c, nil
+	case <-p.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (p *pipes) Close() error   { p.once.Do(func() { close(p.closed) }); return nil }
+func (p *pipes) Addr() net.Addr { return &net.TCPAddr{} }
+
+func (p *pipes) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+	client, server := net.Pipe()
+	select {
+	case p.dialed <- server:
+		return client, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// hedging returns a store that hedges, in front of a handler on fake time. end
+// closes both.
+func hedging(t *testing.T, c Config, handler http.Handler) (store *Store, end func()) {
+	t.Helper()
+	listener := &pipes{dialed: make(chan net.Conn), closed: make(chan struct{})}
+	server := &http.Server{Handler: handler, ErrorLog: log.New(io.Discard, "", 0), ReadHeaderTimeout: time.Hour}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+	c.Endpoint = "http://store.invalid"
+	store = openStore(t, c)
+	store.client.transport.DialContext = listener.dial
+	return store, func() {
+		store.Close()
+		server.Close()
+		<-served
+		time.Sleep(time.Minute) // fake time, for the handlers' ends
+	}
+}
+
+// take fetches a selfie, gives it back, and returns how long that took.
+func take(t *testing.T, s *Store) time.Duration {
+	t.Helper()
+	begun := time.Now()
+	selfie, err := s.Fetch(t.Context(), Ref{Key: "scripted/20KB.jpg"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	selfie.Release()
+	return time.Since(begun)
+}
+
+func (s *Store) hedged(result string) float64 {
+	return testutil.ToFloat64(s.metrics.hedges.WithLabelValues(result))
+}
+
+// script is a store that answers after a delay by number of the GET, 10 ms if
+// none is set, with a selfie and version of that GET's own.
+type script struct {
+	gets    atomic.Int64
+	delays  map[int64]time.Duration
+	refuses map[int64]int
+	broken  map[int64]bool
+	ended   atomic.Int64 // GETs whose client went away
+}
+
+func (s *script) picture(nth int64) []byte { return storagetest.JPEG(uint64(nth), 20_000) }
+
+func (s *script) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	nth := s.gets.Add(1)
+	delay := 10 * time.Millisecond
+	if d, set := s.delays[nth]; set {
+		delay = d
+	}
+	select {
+	case <-time.After(delay):
+	case <-r.Context().Done():
+		s.ended.Add(1)
+		return
+	}
+	if status := s.refuses[nth]; status != 0 {
+		writeRefusal(w, status, "NoSuchKey")
+		return
+	}
+	if s.broken[nth] {
+		w.Header().Set("Content-Length", "20000")
+		_, _ = w.Write(s.picture(nth)[:10_000])
+		panic(http.ErrAbortHandler)
+	}
+	w.Header().Set("X-Amz-Version-Id", fmt.Sprint("v", nth))
+	writeObject(w, s.picture(nth))
+}
+
+// warm makes enough fetches for an estimate and a budget of two hedges.
+const warm = 40
+
+func warmed(t *testing.T, c Config, s *script) (*Store, func()) {
+	t.Helper()
+	c.Hedge = true
+	store, end := hedging(t, c, s)
+	for range warm {
+		take(t, store)
+	}
+	return store, end
+}
+
+func TestSlowFetchIsOvertakenByItsHedge(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &script{delays: map[int64]time.Duration{warm + 1: 8 * time.Second}}
+		store, end := warmed(t, Config{}, s)
+		defer end()
+		begun := time.Now()
+		selfie, err := store.Fetch(t.Context(), Ref{Key: "a"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if took := time.Since(begun); took != hedgeSooner+10*time.Millisecond {
+			t.Errorf("the fetch took %v", took)
+		}
+		// All of it is from the second answer.
+		want := s.picture(warm + 2)
+		sum := sha256.Sum256(want)
+		content, err := io.ReadAll(selfie.Reader())
+		if err != nil || !bytes.Equal(content, want) || selfie.SHA256() != hex.EncodeToString(sum[:]) || selfie.Version() != fmt.Sprint("v", warm+2) {
+			t.Errorf("%d bytes of version %s, equal %v: %v", len(content), selfie.Version(), bytes.Equal(content, want), err)
+		}
+		synctest.Wait()
+		if s.ended.Load() != 1 {
+			t.Error("the first GET goes on")
+		}
+		selfie.Release()
+		wantNothingReserved(t, store)
+		if won := store.hedged(hedgeWon); won != 1 {
+			t.Errorf("%v hedges won", won)
+		}
+	})
+}
+
+func TestHedgeThatIsSlowerIsCancelled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &script{delays: map[int64]time.Duration{warm + 1: 50 * time.Millisecond, warm + 2: 5 * time.Second}}
+		store, end := warmed(t, Config{}, s)
+		defer end()
+		begun := time.Now()
+		selfie, err := store.Fetch(t.Context(), Ref{Key: "a"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if took := time.Since(begun); took != 50*time.Millisecond || selfie.Version() != fmt.Sprint("v", warm+1) {
+			t.Errorf("version %s after %v", selfie.Version(), took)
+		}
+		selfie.Release()
+		wantNothingReserved(t, store) // nor does the loser hold any
+		synctest.Wait()
+		if s.ended.Load() != 1 || store.hedged(hedgeLost) != 1 {
+			t.Errorf("%d GETs were cancelled, %v hedges lost", s.ended.Load(), store.hedged(hedgeLost))
+		}
+	})
+}
+
+func TestHedgeHelpsAFetchThatBreaksOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &script{
+			delays: map[int64]time.Duration{warm + 1: 30 * time.Millisecond, warm + 2: 30 * time.Millisecond},
+			broken: map[int64]bool{warm + 1: true},
+		}
+		store, end := warmed(t, Config{}, s)
+		defer end()
+		if took := take(t, store); took != hedgeSooner+30*time.Millisecond {
+			t.Errorf("the fetch took %v", took)
+		}
+		wantNothingReserved(t, store)
+	})
+}
+
+func TestHedgesErrorIsNotTheFetchs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &script{
+			delays:  map[int64]time.Duration{warm + 1: time.Second},
+			refuses: map[int64]int{warm + 2: http.StatusNotFound},
+		}
+		store, end := warmed(t, Config{}, s)
+		defer end()
+		if took := take(t, store); took != time.Second {
+			t.Errorf("the fetch took %v", took)
+		}
+		wantNothingReserved(t, store)
+	})
+}
+
+func TestWhatTheStoreSaysEndsItsHedge(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &script{
+			delays:  map[int64]time.Duration{warm + 1: 30 * time.Millisecond, warm + 2: 5 * time.Second},
+			refuses: map[int64]int{warm + 1: http.StatusNotFound},
+		}
+		store, end := warmed(t, Config{}, s)
+		defer end()
+		begun := time.Now()
+		_, err := store.Fetch(t.Context(), Ref{Key: "a"})
+		wantError(t, err, Unusable, "selfie_not_found")
+		if took := time.Since(begun); took != 30*time.Millisecond {
+			t.Errorf("the refusal took %v", took)
+		}
+		wantNothingReserved(t, store)
+	})
+}
+
+func TestNoRoomNoHedge(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &script{delays: map[int64]time.Duration{warm + 1: time.Second}}
+		store, end := warmed(t, Config{MaxBytes: 2 * chunkSize, MaxMemory: 2 * chunkSize}, s)
+		defer end()
+		held, err := store.memory.reserve(t.Context(), chunkSize)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if took := take(t, store); took != time.Second {
+			t.Errorf("the fetch took %v", took)
+		}
+		held.release()
+		if s.gets.Load() != warm+1 || store.hedged(hedgeRefused) != 1 {
+			t.Errorf("%d GETs, %v hedges refused", s.gets.Load(), store.hedged(hedgeRefused))
+		}
+	})
+}
+
+func TestAStoreThatIsSlowForAllIsNotAskedTwice(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var slow atomic.Bool
+		var gets atomic.Int64
+		store, end := hedging(t, Config{Hedge: true}, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			gets.Add(1)
+			if slow.Load() {
+				time.Sleep(time.Second) // fake time
+			}
+			writeObject(w, storagetest.JPEG(1, 2_000))
+		}))
+		defer end()
+		for range warm {
+			take(t, store)
+		}
+		slow.Store(true)
+		gets.Store(0)
+		var wg sync.WaitGroup
+		for range 200 {
+			wg.Go(func() {
+				for range 5 {
+					take(t, store)
+				}
+			})
+		}
+		wg.Wait()
+		// Two were saved up while warming, and a thousandth is the last share's.
+		if extra := gets.Load() - 1000; extra < 20 || extra > 52 {
+			t.Errorf("%d second GETs for 1000 fetches", extra)
+		}
+		if store.hedged(hedgeRefused) == 0 {
+			t.Error("no hedge was refused")
+		}
+		wantNothingReserved(t, store)
+	})
+}
+
+func TestWithoutHedgingAGETIsAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &script{delays: map[int64]time.Duration{warm + 1: 8 * time.Second}}
+		store, end := hedging(t, Config{}, s)
+		defer end()
+		for range warm {
+			take(t, store)
+		}
+		if took := take(t, store); took != 8*time.Second || s.gets.Load() != warm+1 {
+			t.Errorf("%d GETs, the last took %v", s.gets.Load(), took)
+		}
+	})
+}
+
+func TestHedgeDelayFollowsTheSlowest(t *testing.T) {
+	h := newHedges(10 * time.Second)
+	if d := h.begin(); d != 5*time.Second {
+		t.Errorf("nothing seen: %v", d)
+	}
+	see := func(n int, took time.Duration) {
+		for range n {
+			h.observe(took)
+		}
+	}
+	for i := range hedgeSample {
+		h.observe(time.Duration(i+1) * time.Millisecond)
+	}
+	if d := h.begin(); d != 191*time.Millisecond {
+		t.Errorf("1 to 200 ms: %v", d)
+	}
+	see(hedgeSample, time.Millisecond)
+	if d := h.begin(); d != hedgeSooner {
+		t.Errorf("1 ms each: %v", d)
+	}
+	see(hedgeSample, 9*time.Second)
+	if d := h.begin(); d != 5*time.Second {
+		t.Errorf("9 s each: %v", d)
+	}
+}
+
+// tail is the simulator with a latency, of which one request in 25 is stuck for
+// as long as stuck.
+func tail(t *testing.T, latency string, stuck time.Duration) (*s3sim.Simulator, http.HandlerFunc) {
+	t.Helper()
+	knobs := s3sim.DefaultKnobs()
+	knobs.AccessKeyID = "id"
+	if err := knobs.Latency.UnmarshalText([]byte(latency)); err != nil {
+		t.Fatal(err)
+	}
+	sim, err := s3sim.New(s3sim.Config{Knobs: knobs, Buckets: []string{"selfies"}, Prefix: "scripted/", Seed: 7})
+	if err != nil {
+		t.Fatal(err)
+	}
+	random := rand.New(rand.NewPCG(7, 7))
+	var mu sync.Mutex
+	return sim, func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		unlucky := random.IntN(25) == 0
+		mu.Unlock()
+		if unlucky {
+			select {
+			case <-time.After(stuck):
+			case <-r.Context().Done():
+			}
+		}
+		sim.ServeHTTP(w, r)
+	}
+}
+
+// TestHedgingCutsTheTail fetches from stores that are slow now and then.
+func TestHedgingCutsTheTail(t *testing.T) {
+	for name, c := range map[string]struct {
+		latency string
+		stuck   time.Duration
+		most    float64 // of the p99 without hedging
+	}{
+		"some are stuck": {"p50=20ms,p99=40ms", time.Second, .2},
+		"long tail":      {"p50=20ms,p99=600ms", 0, .7},
+	} {
+		t.Run(name, func(t *testing.T) {
+			percentiles := func(hedge bool) (p50, p99 time.Duration, requests int) {
+				synctest.Test(t, func(t *testing.T) {
+					sim, handler := tail(t, c.latency, c.stuck)
+					defer sim.Close()
+					store, end := hedging(t, Config{Hedge: hedge}, handler)
+					defer end()
+					var took []time.Duration
+					for range 2_000 {
+						took = append(took, take(t, store))
+					}
+					slices.Sort(took)
+					p50, p99, requests = took[len(took)/2], took[len(took)*99/100], sim.Stats().Requests
+					wantNothingReserved(t, store)
+				})
+				return p50, p99, requests
+			}
+			p50, p99, requests := percentiles(false)
+			h50, h99, hequests := percentiles(true)
+			t.Logf("without: p50 %v, p99 %v, %d GETs; with: p50 %v, p99 %v, %d GETs", p50, p99, requests, h50, h99, hequests)
+			if float64(h99) > c.most*float64(p99) {
+				t.Errorf("p99 is %v, and %v without hedging", h99, p99)
+			}
+			if hequests > requests+requests/20+hedgeBurst {
+				t.Errorf("%d GETs, and %d without hedging", hequests, requests)
+			}
+		})
+	}
+}
