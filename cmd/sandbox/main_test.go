@@ -118,9 +118,53 @@ func TestFacekiComesWithItsFlag(t *testing.T) {
 	}
 }
 
+func TestCheckoutComesWithItsFlag(t *testing.T) {
+	for _, args := range [][]string{{}, {
+		"--checkout", "127.0.0.1:0", "--checkout-reads", "30", "--checkout-writes", "20", "--checkout-think", "10ms-20ms",
+		"--checkout-webhook", "http://127.0.0.1:18081/webhooks/checkout", "--checkout-webhook-key", "a-key",
+	}} {
+		readUntil, stop := start(t, args...)
+		text := readUntil("ready")
+		finished := make(chan error, 1)
+		go func() { finished <- stop() }()
+		text += readUntil("slow down")
+		if err := <-finished; err != nil {
+			t.Errorf("%q: stopped with %v", args, err)
+		}
+		for _, line := range []string{
+			"Checkout.com  http://127.0.0.1:", "REAUTH_VENDORS__CHECKOUT__ENABLED=true", "REAUTH_VENDORS__CHECKOUT__LIMITS=20/s",
+			"REAUTH_VENDORS__CHECKOUT__WEBHOOK__LISTEN=127.0.0.1:18081", "REAUTH_VENDORS__CHECKOUT__WEBHOOK__SIGNATURE_KEY=a-key", "Checkout.com: 0 created",
+		} {
+			if strings.Contains(text, line) != (len(args) > 0) {
+				t.Errorf("%q: %s is there unasked, or missing:\n%s", args, line, text)
+			}
+		}
+	}
+}
+
+func TestRekognitionComesWithItsFlag(t *testing.T) {
+	for _, args := range [][]string{{}, {"--rekognition", "127.0.0.1:0", "--rekognition-limit", "20", "--rekognition-latency", "10ms"}} {
+		readUntil, stop := start(t, args...)
+		text := readUntil("ready")
+		finished := make(chan error, 1)
+		go func() { finished <- stop() }()
+		text += readUntil("slow down")
+		if err := <-finished; err != nil {
+			t.Errorf("%q: stopped with %v", args, err)
+		}
+		for _, line := range []string{
+			"Amazon Rekognition  http://127.0.0.1:", "REAUTH_VENDORS__REKOGNITION__ENABLED=true", "REAUTH_VENDORS__REKOGNITION__LIMITS=20/s", "Amazon Rekognition: 0 calls",
+		} {
+			if strings.Contains(text, line) != (len(args) > 0) {
+				t.Errorf("%q: %s is there unasked, or missing:\n%s", args, line, text)
+			}
+		}
+	}
+}
+
 func TestBadFlagsAreRefused(t *testing.T) {
 	for _, args := range [][]string{
-		{"--latency", "soon"}, {"--error-rate", "2"}, {"--partitions", "0"}, {"--seed-bucket", "X"}, {"extra"}, {"--kafka", "nowhere"},
+		{"--latency", "soon"}, {"--error-rate", "2"}, {"--partitions", "0"}, {"--seed-bucket", "X"}, {"--checkout-link", "0s"}, {"--checkout-webhook", "nowhere"}, {"--rekognition-limit", "-1"}, {"extra"}, {"--kafka", "nowhere"},
 	} {
 		c := command(io.Discard)
 		c.SetArgs(append([]string{"--kafka", "127.0.0.1:0", "--s3", "127.0.0.1:0", "--argos", "127.0.0.1:0", "--admin", "127.0.0.1:0"}, args...))

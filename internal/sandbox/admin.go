@@ -6,60 +6,65 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
+	"slices"
 
-	"reauth/internal/sandbox/argossim"
+	"reauth/internal/sandbox/checkoutsim"
 	"reauth/internal/sandbox/facekisim"
-	"reauth/internal/sandbox/s3sim"
+	"reauth/internal/sandbox/rekognitionsim"
 )
 
 // maxKnobBytes bounds the body of PUT /knobs.
 const maxKnobBytes = 64 << 10
 
-// adminHandler serves the admin API of the package comment. faceki is nil when
-// there is none.
-func adminHandler(argos *argossim.Simulator, s3 *s3sim.Simulator, faceki *facekisim.Simulator) http.Handler {
+// adminHandler serves the admin API of the package comment.
+func (s *Sandbox) adminHandler() http.Handler {
 	mux := http.NewServeMux()
-	knobs := func() any {
-		all := map[string]any{"argos": argos.Knobs(), "s3": s3.Knobs()}
-		if faceki != nil {
-			all["faceki"] = faceki.Knobs()
-		}
-		return all
-	}
-	mux.HandleFunc("GET /knobs", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, knobs()) })
+	mux.HandleFunc("GET /knobs", func(w http.ResponseWriter, _ *http.Request) {
+		writeJSON(w, http.StatusOK, s.each(knobsOf))
+	})
 	mux.HandleFunc("PUT /knobs", func(w http.ResponseWriter, r *http.Request) {
-		if err := turn(http.MaxBytesReader(w, r.Body, maxKnobBytes), argos, s3, faceki); err != nil {
+		if err := turn(http.MaxBytesReader(w, r.Body, maxKnobBytes), s.simulators()); err != nil {
 			writeJSON(w, http.StatusBadRequest, map[string]string{"error": err.Error()})
 			return
 		}
-		writeJSON(w, http.StatusOK, knobs())
+		writeJSON(w, http.StatusOK, s.each(knobsOf))
 	})
 	mux.HandleFunc("GET /stats", func(w http.ResponseWriter, _ *http.Request) {
-		all := map[string]any{"argos": argos.Stats(), "s3": s3.Stats()}
-		if faceki != nil {
-			all["faceki"] = faceki.Stats()
-		}
-		writeJSON(w, http.StatusOK, all)
+		writeJSON(w, http.StatusOK, s.each(statsOf))
 	})
 	mux.HandleFunc("GET /ledger", func(w http.ResponseWriter, r *http.Request) {
-		writeJSON(w, http.StatusOK, argos.Charged(r.URL.Query().Get("submission")))
+		writeJSON(w, http.StatusOK, s.Argos.Charged(r.URL.Query().Get("submission")))
 	})
 	mux.HandleFunc("GET /duplicates", func(w http.ResponseWriter, _ *http.Request) {
-		writeJSON(w, http.StatusOK, argos.Duplicates())
+		writeJSON(w, http.StatusOK, s.Argos.Duplicates())
 	})
 	mux.HandleFunc("POST /reset", func(w http.ResponseWriter, _ *http.Request) {
-		argos.Reset()
-		s3.Reset()
-		if faceki != nil {
-			faceki.Reset()
+		for _, sim := range s.simulators() {
+			sim.reset()
 		}
 		w.WriteHeader(http.StatusNoContent)
 	})
-	if faceki != nil {
-		facekiHandlers(mux, faceki)
+	if s.Faceki != nil {
+		facekiHandlers(mux, s.Faceki)
+	}
+	if s.Checkout != nil {
+		checkoutHandlers(mux, s.Checkout)
+	}
+	if s.Rekognition != nil {
+		rekognitionHandlers(mux, s.Rekognition)
 	}
 	return mux
+}
+
+// each asks every simulator, by name.
+func (s *Sandbox) each(ask func(simulator) any) map[string]any {
+	all := map[string]any{}
+	for name, sim := range s.simulators() {
+		all[name] = ask(sim)
+	}
+	return all
 }
 
 // facekiHandlers adds what only FACEKI has.
@@ -76,49 +81,67 @@ func facekiHandlers(mux *http.ServeMux, faceki *facekisim.Simulator) {
 	})
 }
 
-// turn changes the knobs that body names, all of them or none.
-func turn(body io.Reader, argos *argossim.Simulator, s3 *s3sim.Simulator, faceki *facekisim.Simulator) error {
-	var change struct {
-		Argos  json.RawMessage `json:"argos"`
-		S3     json.RawMessage `json:"s3"`
-		Faceki json.RawMessage `json:"faceki"`
-	}
-	decoder := json.NewDecoder(body)
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&change); err != nil {
-		return fmt.Errorf("reading knobs: %w", err)
-	}
-	if faceki == nil && change.Faceki != nil {
-		return errors.New("reading knobs: this sandbox has no faceki")
-	}
-	// Each holds its own back until all that come after it have agreed.
-	turnFaceki := func() error {
-		if faceki == nil {
-			return nil
+// checkoutHandlers adds what only Checkout.com has.
+func checkoutHandlers(mux *http.ServeMux, checkout *checkoutsim.Simulator) {
+	mux.HandleFunc("GET /checkout/ledger", func(w http.ResponseWriter, r *http.Request) {
+		writeJSON(w, http.StatusOK, checkout.Charged(r.URL.Query().Get("applicant")))
+	})
+	mux.HandleFunc("GET /checkout/duplicates", func(w http.ResponseWriter, _ *http.Request) {
+		writeJSON(w, http.StatusOK, checkout.Duplicates())
+	})
+	mux.HandleFunc("POST /checkout/revoke", func(w http.ResponseWriter, _ *http.Request) {
+		checkout.Revoke()
+		w.WriteHeader(http.StatusNoContent)
+	})
+	mux.HandleFunc("POST /checkout/audit", func(w http.ResponseWriter, r *http.Request) {
+		if err := checkout.Audit(r.URL.Query().Get("authentication")); err != nil {
+			writeJSON(w, http.StatusNotFound, map[string]string{"error": err.Error()})
+			return
 		}
-		if err := faceki.Adjust(func(f *facekisim.Knobs) error { return merge(change.Faceki, f) }); err != nil {
-			return fmt.Errorf("faceki: %w", err)
-		}
-		return nil
-	}
-	return argos.Adjust(func(a *argossim.Knobs) error {
-		if err := errors.Join(merge(change.Argos, a), a.Validate()); err != nil {
-			return fmt.Errorf("argos: %w", err)
-		}
-		return s3.Adjust(func(k *s3sim.Knobs) error {
-			if err := errors.Join(merge(change.S3, k), k.Validate()); err != nil {
-				return fmt.Errorf("s3: %w", err)
-			}
-			return turnFaceki()
-		})
+		w.WriteHeader(http.StatusNoContent)
 	})
 }
 
-// merge sets the fields of knobs that change names; an empty change names none.
-func merge(change json.RawMessage, knobs any) error {
-	if len(change) == 0 {
-		return nil
+// rekognitionHandlers adds what only Amazon Rekognition has.
+func rekognitionHandlers(mux *http.ServeMux, rekognition *rekognitionsim.Simulator) {
+	mux.HandleFunc("GET /rekognition/ledger", func(w http.ResponseWriter, r *http.Request) {
+		writeJSON(w, http.StatusOK, rekognition.Charged(r.URL.Query().Get("person")))
+	})
+	mux.HandleFunc("GET /rekognition/duplicates", func(w http.ResponseWriter, _ *http.Request) {
+		writeJSON(w, http.StatusOK, rekognition.Duplicates())
+	})
+}
+
+// turn changes the knobs that body names, all of them or none.
+func turn(body io.Reader, simulators map[string]simulator) error {
+	var changes map[string]json.RawMessage
+	if err := json.NewDecoder(body).Decode(&changes); err != nil {
+		return fmt.Errorf("reading knobs: %w", err)
 	}
+	// Each holds its own change back until all that come after it have agreed.
+	apply := func() error { return nil }
+	// In one order, for each is locked while those after it are asked.
+	for _, name := range slices.Sorted(maps.Keys(changes)) {
+		change := changes[name]
+		sim, there := simulators[name]
+		if !there {
+			return fmt.Errorf("reading knobs: this sandbox has no %s", name)
+		}
+		next := apply
+		apply = func() error {
+			return sim.turn(func(knobs any, validate func() error) error {
+				if err := errors.Join(merge(change, knobs), validate()); err != nil {
+					return fmt.Errorf("%s: %w", name, err)
+				}
+				return next()
+			})
+		}
+	}
+	return apply()
+}
+
+// merge sets the fields of knobs that change names.
+func merge(change json.RawMessage, knobs any) error {
 	decoder := json.NewDecoder(bytes.NewReader(change))
 	decoder.DisallowUnknownFields()
 	return decoder.Decode(knobs)

@@ -6,6 +6,7 @@ import (
 	"reauth/internal/event"
 	"reauth/internal/sandbox/argossim"
 	"reauth/internal/sandbox/s3sim"
+	"reauth/internal/sandbox/vendorsim"
 )
 
 // Expectation is how a request must end.
@@ -31,17 +32,20 @@ func Expect(submissionID, selfieKey string) Expectation {
 	script := argossim.ParseScript(submissionID, argossim.DefaultKnobs().Mix)
 	m := script.Mishap
 	switch {
-	case m.Kind == argossim.NoMishap, m.Kind.Charged():
+	case m.Kind == vendorsim.NoMishap, m.Kind.Committed():
 		return expectVerdict(script.Verdict)
 	case m.Kind == argossim.ErrorAnswer:
 		return expectError(m)
-	case m.Times < argossim.Always:
+	case m.Times < vendorsim.Always:
 		return expectVerdict(script.Verdict)
-	case m.Kind == argossim.Throttled, m.Kind == argossim.ThrottleBare:
+	case m.Kind == vendorsim.Throttled, m.Kind == vendorsim.ThrottleBare:
 		return Expectation{}
 	}
 	return exhausted
 }
+
+// usualAttempts is the consumer's usual bound of attempts at one request.
+const usualAttempts = 8
 
 var exhausted = Expectation{Outcome: event.Failed, Reasons: []event.Reason{event.AttemptsExhausted}}
 
@@ -66,7 +70,7 @@ func expectVerdict(v argossim.Verdict) Expectation {
 		return Expectation{Outcome: event.Approved, Charges: 1}
 	}
 	if v.ErrorCode != "" {
-		return expectError(argossim.Mishap{Code: v.ErrorCode, Times: argossim.Always})
+		return expectError(vendorsim.Mishap{Code: v.ErrorCode, Times: vendorsim.Always})
 	}
 	e := Expectation{Outcome: event.Rejected, Charges: 1}
 	for _, code := range v.FailCodes {
@@ -81,11 +85,11 @@ func expectVerdict(v argossim.Verdict) Expectation {
 
 // expectError is for a request that is answered with an error code. Codes that
 // put it down to the request end it at once, however often they would come.
-func expectError(m argossim.Mishap) Expectation {
+func expectError(m vendorsim.Mishap) Expectation {
 	end := func(outcome event.Outcome, reason event.Reason) Expectation {
 		return Expectation{Outcome: outcome, Reasons: []event.Reason{reason}}
 	}
-	again := m.Times < argossim.Always
+	again := m.Times < vendorsim.Always
 	switch strings.ToLower(m.Code) {
 	case "no_face":
 		return end(event.Unusable, event.NoFace)

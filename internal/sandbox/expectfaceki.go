@@ -6,10 +6,8 @@ import (
 	"reauth/internal/event"
 	"reauth/internal/sandbox/facekisim"
 	"reauth/internal/sandbox/s3sim"
+	"reauth/internal/sandbox/vendorsim"
 )
-
-// facekiAttempts is the consumer's usual bound of attempts at one request.
-const facekiAttempts = 8
 
 // ExpectFaceki predicts how a request to FACEKI's V2 ends that expects the person
 // enrolled under submissionID on the selfie: as Expect, with a consumer that
@@ -21,20 +19,20 @@ func ExpectFaceki(submissionID, selfieKey string) Expectation {
 	script := facekisim.ParseScript(selfieKey)
 	found := expectFound(strings.TrimSpace(submissionID), script)
 	m := script.Mishap
-	lasting := m.Times >= facekiAttempts
+	lasting := m.Times >= usualAttempts
 	switch {
-	case m.Kind == facekisim.NoMishap:
+	case m.Kind == vendorsim.NoMishap:
 		return found
 	case m.Kind == facekisim.ErrorAnswer:
 		return expectFacekiCode(m.Code, lasting, found)
-	case m.Kind.Charged() && lasting:
-		return Expectation{exhausted.Outcome, exhausted.Reasons, facekiAttempts}
-	case m.Kind.Charged():
+	case m.Kind.Committed() && lasting:
+		return Expectation{exhausted.Outcome, exhausted.Reasons, usualAttempts}
+	case m.Kind.Committed():
 		found.Charges += m.Times
 		return found
 	case !lasting:
 		return found
-	case m.Kind == facekisim.Throttled, m.Kind == facekisim.ThrottleBare:
+	case m.Kind == vendorsim.Throttled, m.Kind == vendorsim.ThrottleBare:
 		return Expectation{}
 	}
 	return exhausted

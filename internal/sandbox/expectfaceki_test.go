@@ -23,6 +23,7 @@ type photo []byte
 
 func (p photo) Size() int64         { return int64(len(p)) }
 func (p photo) ContentType() string { return http.DetectContentType(p) }
+func (p photo) Reader() io.Reader   { return bytes.NewReader(p) }
 func (p photo) Body() io.ReadCloser { return io.NopCloser(bytes.NewReader(p)) }
 
 // facekiOf returns an adapter in front of a simulated vendor.
@@ -105,10 +106,10 @@ func TestExpectFacekiIsWhatTheAdapterFinds(t *testing.T) {
 
 // attempts does with an adapter what the consumer does: faults of the lane and
 // throttling are waited for, the others count as attempts.
-func attempts(t *testing.T, a *faceki.Adapter, c vendors.Call) Expectation {
+func attempts(t *testing.T, a vendors.Adapter, c vendors.Call) Expectation {
 	t.Helper()
 	waits := 0
-	for counted := 0; counted < facekiAttempts && waits < 3; {
+	for counted := 0; counted < usualAttempts && waits < 3; {
 		v, err := a.Authenticate(t.Context(), c)
 		if err == nil {
 			return Expectation{Outcome: v.Outcome, Reasons: v.Reasons}

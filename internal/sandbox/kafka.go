@@ -63,11 +63,11 @@ type topic struct {
 
 const day = 24 * time.Hour
 
-// Records may be this large in Kafka by default. Dead letters hold a record of
-// that size and their own headers.
+// Records may be this large in Kafka by default. Dead letters, and parked requests
+// in the ledger, hold a record of that size, and more.
 const (
 	usualMaxBytes = 1 << 20
-	deadMaxBytes  = 2 << 20
+	largeMaxBytes = 2 << 20
 )
 
 func topicsOf(o Options) []topic {
@@ -75,8 +75,8 @@ func topicsOf(o Options) []topic {
 	all := []topic{
 		{names.Requests, o.Partitions, 7 * day, usualMaxBytes},
 		{names.Results, o.Partitions, 7 * day, usualMaxBytes},
-		{names.Ledger, o.Partitions, 2 * day, usualMaxBytes},
-		{names.Dead, o.Partitions, 30 * day, deadMaxBytes},
+		{names.Ledger, o.Partitions, 2 * day, largeMaxBytes},
+		{names.Dead, o.Partitions, 30 * day, largeMaxBytes},
 		{names.Signals, 1, day, usualMaxBytes},
 	}
 	if names.Priority != "" {

@@ -6,7 +6,9 @@ import (
 	"time"
 
 	"reauth/internal/sandbox/argossim"
+	"reauth/internal/sandbox/checkoutsim"
 	"reauth/internal/sandbox/facekisim"
+	"reauth/internal/sandbox/rekognitionsim"
 	"reauth/internal/sandbox/s3sim"
 )
 
@@ -16,6 +18,12 @@ type Options struct {
 	KafkaAddr, S3Addr, ArgosAddr, AdminAddr string
 	// FacekiAddr is where FACEKI listens; empty means that there is none.
 	FacekiAddr string
+	// CheckoutAddr is where Checkout.com listens, API, tokens and the persons'
+	// pages; empty means that there is none.
+	CheckoutAddr string
+	// RekognitionAddr is where Amazon Rekognition listens; empty means that
+	// there is none.
+	RekognitionAddr string
 	// KafkaAdvertise is the host that Kafka tells its clients to come back
 	// to; empty means the host it listens on.
 	KafkaAdvertise string
@@ -42,7 +50,12 @@ type Options struct {
 
 	Argos  argossim.Knobs
 	Faceki facekisim.Knobs
-	S3     s3sim.Knobs
+	// Checkout.Webhook.URL is where the consumer is to listen for its events;
+	// empty means that there are none.
+	Checkout checkoutsim.Knobs
+	// Rekognition's region and credentials are S3's, whatever its knobs say.
+	Rekognition rekognitionsim.Knobs
+	S3          s3sim.Knobs
 }
 
 // Topics are the names of the topics; Priority may be empty.
@@ -84,6 +97,8 @@ func DefaultOptions() Options {
 		Seed:         1,
 		Argos:        argossim.DefaultKnobs(),
 		Faceki:       facekisim.DefaultKnobs(),
+		Checkout:     checkoutsim.DefaultKnobs(),
+		Rekognition:  rekognitionsim.DefaultKnobs(),
 		S3:           s3sim.DefaultKnobs(),
 	}
 }
@@ -128,6 +143,12 @@ func (o Options) Validate() error {
 	}
 	if err := o.Faceki.Validate(); err != nil {
 		faults = append(faults, fmt.Errorf("faceki: %w", err))
+	}
+	if err := o.Checkout.Validate(); err != nil {
+		faults = append(faults, fmt.Errorf("checkout: %w", err))
+	}
+	if err := o.Rekognition.Validate(); err != nil {
+		faults = append(faults, fmt.Errorf("rekognition: %w", err))
 	}
 	if err := o.S3.Validate(); err != nil {
 		faults = append(faults, fmt.Errorf("s3: %w", err))

@@ -53,12 +53,18 @@ func (s *Sandbox) announce(a Announcement) error {
 	if err := replace(a.EnvFile, env.String()); err != nil {
 		return err
 	}
-	faceki := ""
+	others := ""
 	if s.Faceki != nil {
-		faceki = "FACEKI  " + s.FacekiURL() + "\n"
+		others += "FACEKI  " + s.FacekiURL() + "\n"
+	}
+	if s.Checkout != nil {
+		others += "Checkout.com  " + s.CheckoutURL() + "\n"
+	}
+	if s.Rekognition != nil {
+		others += "Amazon Rekognition  " + s.RekognitionURL() + "\n"
 	}
 	text := fmt.Sprintf("Kafka   %s\nS3      %s\nArgos   %s\n%sadmin   %s\n\n%s\nready, stop with Ctrl-C\n",
-		s.Brokers(), s.S3URL(), s.ArgosURL(), faceki, s.AdminURL(), env.String())
+		s.Brokers(), s.S3URL(), s.ArgosURL(), others, s.AdminURL(), env.String())
 	if err := replace(a.ReadyFile, s.AdminURL()+"\n"); err != nil {
 		return err
 	}
@@ -71,16 +77,29 @@ func (s *Sandbox) announce(a Announcement) error {
 // summary is what became of it all.
 func (s *Sandbox) summary() string {
 	argos, store := s.Argos.Stats(), s.S3.Stats()
-	faceki := ""
+	others := ""
 	if s.Faceki != nil {
 		f := s.Faceki.Stats()
-		faceki = fmt.Sprintf("FACEKI: %d calls, %d charged, %d duplicates, %d refused, %d unauthorized, %d tokens, at most %d in one second and %d at once\n",
+		others += fmt.Sprintf("FACEKI: %d calls, %d charged, %d duplicates, %d refused, %d unauthorized, %d tokens, at most %d in one second and %d at once\n",
 			f.Calls, f.Charged, f.Duplicates, f.Refused, f.Unauthorized, f.Tokens, f.PeakPerSecond, f.PeakInFlight)
+	}
+	if s.Checkout != nil {
+		c := s.Checkout.Stats()
+		hook := c.Webhook
+		others += fmt.Sprintf("Checkout.com: %d created, %d duplicates, %d unattempted, %d attempts, %d of them while one lived, %d charged, %d refused, %d unauthorized, "+
+			"at most %d reads and %d writes in one second; %d events, %d taken; %d fakes, %d taken\n",
+			c.Created, c.Duplicates, c.Unattempted, c.Attempts, c.AttemptsWhileLive, c.Charged, c.Refused, c.Unauthorized,
+			c.PeakReads, c.PeakWrites, hook.Events, hook.Taken, hook.Forged+hook.Unsigned, hook.FakesTaken)
+	}
+	if s.Rekognition != nil {
+		r := s.Rekognition.Stats()
+		others += fmt.Sprintf("Amazon Rekognition: %d calls, %d charged, %d duplicates, %d refused, at most %d in one second and %d at once\n",
+			r.Calls, r.Charged, r.Duplicates, r.Refused, r.PeakPerSecond, r.PeakInFlight)
 	}
 	return fmt.Sprintf("\nArgos: %d calls, %d charged (%d approved, %d rejected), %d duplicates, %d refused, %d forbidden, at most %d in one second and %d at once\n%s"+
 		"S3: %d requests, %d denied, %d told to slow down\n",
 		argos.Calls, argos.Charged, argos.Approved, argos.Rejected, argos.Duplicates, argos.Refused, argos.Forbidden,
-		argos.PeakPerSecond, argos.PeakInFlight, faceki, store.Requests, store.Denied, store.SlowDown)
+		argos.PeakPerSecond, argos.PeakInFlight, others, store.Requests, store.Denied, store.SlowDown)
 }
 
 // replace writes a file so that nobody ever sees half of it. An empty name

@@ -8,6 +8,7 @@ import (
 	"mime/multipart"
 	"net"
 	"net/http"
+	"os"
 	"runtime"
 	"strings"
 	"testing"
@@ -284,6 +285,25 @@ func TestStartLeavesNothingBehindWhenAPortIsTaken(t *testing.T) {
 		if s, err := Start(o); err == nil {
 			s.Close()
 			t.Errorf("started on a port that is taken: %+v", o)
+		}
+	}
+}
+
+// TestComposeHasTheKeysOfTheSandbox: beside what its flags say, which the tests in
+// deploy hold against each other.
+func TestComposeHasTheKeysOfTheSandbox(t *testing.T) {
+	file, err := os.ReadFile("../../deploy/compose.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	env := environmentOf(setup(t, func(o *Options) { o.FacekiAddr, o.CheckoutAddr = "127.0.0.1:0", "127.0.0.1:0" }))
+	for _, name := range []string{
+		"ARGOS__API_KEY", "FACEKI__CLIENT_ID", "FACEKI__CLIENT_SECRET",
+		"CHECKOUT__CLIENT_ID", "CHECKOUT__CLIENT_SECRET", "CHECKOUT__USER_JOURNEY_ID", "CHECKOUT__LIMITS",
+	} {
+		name = "REAUTH_VENDORS__" + name
+		if line := name + ": " + env[name] + "\n"; !strings.Contains(string(file), line) {
+			t.Errorf("not in compose.yaml: %s", line)
 		}
 	}
 }

@@ -24,7 +24,23 @@ type Call struct {
 	RedirectURL   string
 	// Selfie is nil for vendors that take none.
 	Selfie Selfie
+	// Reference is the picture that the selfie is compared with, for a vendor
+	// that keeps none of its own; nil if the request names none.
+	Reference *ObjectRef
+	// NotAfter is when the request expires, zero for never.
+	NotAfter time.Time
+
+	// State is that of the last Pending of the request, empty before there is
+	// one.
+	State string
+	// Unsure: an earlier call with this State may have been made, and nobody
+	// knows what came of it. The adapter finds out before it does anything
+	// that must not be done twice. Only a Resumable adapter sees it set.
+	Unsure bool
 }
+
+// ObjectRef names an object in an S3 bucket; an empty Version is the latest.
+type ObjectRef struct{ Bucket, Key, Version string }
 
 // Selfie is an image held in bounded memory.
 type Selfie interface {
@@ -32,6 +48,10 @@ type Selfie interface {
 	Size() int64
 	// ContentType is image/jpeg or image/png, from the content.
 	ContentType() string
+	// Reader returns a reader from the first byte, as often as wanted, for an
+	// adapter that must know the bytes before it sends them, as to sign them.
+	// It gives no memory back; once Body's reader is closed it fails.
+	Reader() io.Reader
 	// Body returns the bytes, once. Closing it gives the memory back, so an
 	// adapter hands it to the HTTP request, whose transport closes it when
 	// it has been sent: a selfie need not be held while the vendor thinks.
@@ -40,7 +60,8 @@ type Selfie interface {
 
 // Verdict is the vendor's word: a success to the breaker, whatever it says.
 type Verdict struct {
-	// Outcome is Approved, Rejected, Unusable or Ineligible.
+	// Outcome is Approved, Rejected, Unusable or Ineligible, or Expired if the
+	// vendor waited for the person in vain.
 	Outcome event.Outcome
 	Reasons []event.Reason
 	// Codes are the vendor's own, as sent.
@@ -53,6 +74,35 @@ type Verdict struct {
 	Liveness  event.Liveness
 	// At is the vendor's own time of the verdict, zero when it gave none.
 	At time.Time
+	// Pending is set if there is no verdict yet; then Outcome is empty.
+	Pending *Pending
+}
+
+// Pending says that the vendor needs more calls, or more time, for its verdict.
+type Pending struct {
+	// State is what the adapter wants to know at its next call for the
+	// request: at most MaxState bytes of text, without secrets and personal
+	// data, since it is kept in the ledger.
+	State string
+	// Reference is the vendor's id of the authentication, by which a webhook
+	// tells that there is news; empty before there is one.
+	Reference string
+	// After is the longest wait before the next call; news ends it sooner.
+	After time.Duration
+	// Invite is set when the person is to be asked for something.
+	Invite *Invite
+}
+
+// MaxState bounds Pending.State.
+const MaxState = 512
+
+// Invite is what a person needs to do their part. It is announced before the
+// State that it came with is kept, so it may come again with the same Number.
+type Invite struct {
+	// Number is 1 for the first invitation of a request.
+	Number    int
+	URL       string // who has it can act as the person: for no log and no ledger
+	ExpiresAt time.Time
 }
 
 // Adapter speaks one vendor's protocol. All methods may be used by many
@@ -61,7 +111,9 @@ type Adapter interface {
 	Name() event.Vendor
 	Capabilities() Capabilities
 	// Authenticate makes exactly one paid call: it never repeats one by
-	// itself. Every error is an *Error. The deadline is the caller's.
+	// itself. An adapter whose vendor needs several calls for a verdict makes
+	// one of them, and returns Pending. Every error is an *Error. The deadline
+	// is the caller's.
 	Authenticate(ctx context.Context, c Call) (Verdict, error)
 	// Check tries address and credentials without a paid call. Every error
 	// is an *Error.
@@ -77,9 +129,14 @@ type Capabilities struct {
 	Subject string
 	// Findable: the adapter is a Finder.
 	Findable bool
+	// Resumable: the adapter finds out by itself what became of a call, from
+	// Call.State and Call.Unsure.
+	Resumable bool
+	// Revisable: the adapter is a Reviewer.
+	Revisable bool
 	// Erasable: the adapter is an Eraser.
 	Erasable bool
-	// Liveness of every verdict.
+	// Liveness of every verdict that rests on the person's face.
 	Liveness event.Liveness
 }
 
@@ -97,6 +154,25 @@ type Finder interface {
 // context given to do has the lane's timeout. Its own errors are those of
 // Lane.Reserve.
 type Turn func(ctx context.Context, do func(context.Context) error) error
+
+// Reviewer is an adapter whose vendor may change a verdict that it gave.
+type Reviewer interface {
+	// Review returns the present verdict on an authentication; its Pending is
+	// set if the vendor has taken the former one back and has no other yet. It
+	// makes one free request to the vendor. Every error is an *Error.
+	Review(ctx context.Context, reference string) (Verdict, error)
+}
+
+// News is what a vendor's webhook tells of an authentication. It is a hint: the
+// truth is what the vendor says when it is asked.
+type News struct {
+	Vendor event.Vendor
+	// Reference is the vendor's id of the authentication: a Pending's or a
+	// Verdict's.
+	Reference string
+	// Outcome is that of the verdict that there is said to be, empty if none.
+	Outcome event.Outcome
+}
 
 // Eraser is an adapter whose vendor can delete an authentication's data.
 type Eraser interface {

@@ -1,10 +1,10 @@
 package argossim
 
 import (
-	"encoding/json"
 	"net/http"
 	"slices"
-	"strconv"
+
+	"reauth/internal/sandbox/vendorsim"
 )
 
 // createTime is the vendor's layout: ISO 8601 UTC with milliseconds.
@@ -72,46 +72,25 @@ func codedError(w http.ResponseWriter, status int, code string, style ErrorStyle
 		text = code
 	}
 	if style == StyleText {
-		writeJSON(w, status, map[string]string{"errorCode": text})
+		vendorsim.WriteJSON(w, status, map[string]string{"errorCode": text})
 		return
 	}
-	writeJSON(w, status, map[string]string{"errorCode": code, "message": text})
+	vendorsim.WriteJSON(w, status, map[string]string{"errorCode": code, "message": text})
 }
 
 // gatewayError writes an error of the gateway before the service.
 func gatewayError(w http.ResponseWriter, status int, message string) {
-	writeJSON(w, status, map[string]string{"message": message})
+	vendorsim.WriteJSON(w, status, map[string]string{"message": message})
 }
 
-// htmlError writes the 502 page of a load balancer.
-func htmlError(w http.ResponseWriter) {
-	w.Header().Set("Content-Type", "text/html")
-	w.WriteHeader(http.StatusBadGateway)
-	w.Write([]byte("<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n" +
-		"<body>\r\n<center><h1>502 Bad Gateway</h1></center>\r\n</body>\r\n</html>\r\n"))
-}
-
-// truncatedJSON writes a 200 whose body stops in the middle, with a length
-// that says it is whole.
-func truncatedJSON(w http.ResponseWriter, v any) {
-	body := encode(v)
-	body = body[:len(body)/2]
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
-	w.Write(body)
-}
-
-func writeJSON(w http.ResponseWriter, status int, v any) {
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	w.Write(encode(v))
-}
-
-// encode panics on a value that JSON cannot hold: a bug in this package.
-func encode(v any) []byte {
-	body, err := json.Marshal(v)
-	if err != nil {
-		panic(err)
+// plain is the gateway's answer with its usual words.
+func plain(w http.ResponseWriter, status int) {
+	message := http.StatusText(status)
+	switch status {
+	case http.StatusInternalServerError:
+		message = "Internal server error"
+	case http.StatusGatewayTimeout:
+		message = "Endpoint request timed out"
 	}
-	return body
+	gatewayError(w, status, message)
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"reauth/internal/sandbox/fault"
+	"reauth/internal/sandbox/vendorsim"
 )
 
 // authenticate is POST /faceauth.
@@ -43,9 +44,9 @@ func (s *Simulator) authenticate(w http.ResponseWriter, r *http.Request) {
 	}
 	s.count(func(st *Stats) { st.ImageBytes += f.picture.bytes })
 
-	mishap, latency := s.draw(f.submissionID, script.Mishap)
-	fault.Wait(latency, s.closed)
-	if mishap.Kind != NoMishap && !mishap.Kind.Charged() {
+	mishap, latency := s.draw(knobs.Health, f.submissionID, script.Mishap)
+	fault.Wait(latency, s.Closed())
+	if mishap.Kind != vendorsim.NoMishap && !mishap.Kind.Committed() {
 		s.fail(w, knobs, f.submissionID, mishap)
 		return
 	}
@@ -61,66 +62,31 @@ func (s *Simulator) authenticate(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 
-	made := s.charge(f, script.Verdict)
-	s.answer(w, r, made, mishap.Kind)
+	made := resultOf(s.charge(f, script.Verdict))
+	if mishap.Kind != vendorsim.NoMishap {
+		vendorsim.Lose(w, r, mishap.Kind, s.Closed(), http.StatusOK, made, plain)
+		return
+	}
+	vendorsim.WriteJSON(w, http.StatusOK, made)
 }
 
 // draw decides what the next call for a submission meets: the mishap of its
 // script, or else one by the rates, and how long it takes.
-func (s *Simulator) draw(submissionID string, scripted Mishap) (Mishap, time.Duration) {
+func (s *Simulator) draw(health vendorsim.Health, submissionID string, scripted vendorsim.Mishap) (vendorsim.Mishap, time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	latency := s.knobs.Latency.Sample(s.random)
-	mishap := Mishap{}
-	if s.ledger.takeMishap(submissionID, scripted) {
-		mishap = scripted
-	} else {
-		mishap.Kind = s.mishapByRate()
-	}
-	if mishap.Kind != NoMishap {
-		s.stats.Mishaps[mishap.Kind]++
-	}
+	mishap, latency := s.chance.Draw(health, submissionID, scripted, true)
+	s.stats.Meet(mishap.Kind)
 	return mishap, latency
 }
 
-// mishapByRate is called with mu held.
-func (s *Simulator) mishapByRate() MishapKind {
-	at := s.random.Float64()
-	for _, slice := range []struct {
-		rate  float64
-		kinds []MishapKind
-	}{
-		{s.knobs.ErrorRate, []MishapKind{Status500, Status502, Status503}},
-		{s.knobs.ThrottleRate, []MishapKind{Throttled}},
-		{s.knobs.ResetRate, []MishapKind{ResetEarly, Reset}},
-		{s.knobs.HangRate, []MishapKind{Hang}},
-	} {
-		if at < slice.rate {
-			return slice.kinds[s.random.IntN(len(slice.kinds))]
-		}
-		at -= slice.rate
-	}
-	return NoMishap
-}
-
 // fail answers a call whose mishap comes before the authentication.
-func (s *Simulator) fail(w http.ResponseWriter, knobs Knobs, submissionID string, m Mishap) {
-	switch m.Kind {
-	case ErrorAnswer:
+func (s *Simulator) fail(w http.ResponseWriter, knobs Knobs, submissionID string, m vendorsim.Mishap) {
+	if m.Kind == ErrorAnswer {
 		s.refuse(w, knobs, submissionID, m.Code)
-	case Throttled:
-		throttle(w, "Too Many Requests", knobs.RetryAfterSeconds)
-	case ThrottleBare:
-		throttle(w, "Too Many Requests", 0)
-	case Status500:
-		gatewayError(w, http.StatusInternalServerError, "Internal server error")
-	case Status502:
-		htmlError(w)
-	case Status503:
-		gatewayError(w, http.StatusServiceUnavailable, "Service Unavailable")
-	case ResetEarly:
-		fault.Reset(w)
+		return
 	}
+	vendorsim.Fail(w, m.Kind, knobs.RetryAfterSeconds, plain)
 }
 
 // charge makes the authentication.
@@ -149,22 +115,6 @@ func (s *Simulator) charge(f form, v Verdict) Authentication {
 	return a
 }
 
-// answer tells the caller about an authentication, or does not.
-func (s *Simulator) answer(w http.ResponseWriter, r *http.Request, a Authentication, k MishapKind) {
-	switch k {
-	case Hang:
-		fault.NeverAnswer(r, s.closed)
-	case Reset:
-		fault.Reset(w)
-	case Status504:
-		gatewayError(w, http.StatusGatewayTimeout, "Endpoint request timed out")
-	case BadJSON:
-		truncatedJSON(w, resultOf(a))
-	default:
-		writeJSON(w, http.StatusOK, resultOf(a))
-	}
-}
-
 // refuse answers with a coded error in the layout that the knobs ask for.
 func (s *Simulator) refuse(w http.ResponseWriter, knobs Knobs, submissionID, code string) {
 	s.count(func(st *Stats) { st.Errors[code]++ })
@@ -184,11 +134,6 @@ func (s *Simulator) count(change func(*Stats)) {
 	change(&s.stats)
 }
 
-func (s *Simulator) enter() {
-	s.count(func(st *Stats) {
-		st.InFlight++
-		st.PeakInFlight = max(st.PeakInFlight, st.InFlight)
-	})
-}
+func (s *Simulator) enter() { s.count(func(st *Stats) { st.Enter() }) }
 
-func (s *Simulator) leave() { s.count(func(st *Stats) { st.InFlight-- }) }
+func (s *Simulator) leave() { s.count(func(st *Stats) { st.Leave() }) }

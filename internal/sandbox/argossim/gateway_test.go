@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"reauth/internal/sandbox/fault"
+	"reauth/internal/sandbox/vendorsim"
 )
 
 func mustDelay(t *testing.T, text string) fault.Delay {
@@ -100,8 +101,8 @@ func TestSlidingSecondAgreesWithAFullCount(t *testing.T) {
 				t.Fatalf("limit %d, %d within the second: refused %t, want %t", perSecond, within, got, want)
 			}
 		}
-		if m.peak != peak {
-			t.Errorf("peak %d, want %d", m.peak, peak)
+		if m.second.Peak() != peak {
+			t.Errorf("peak %d, want %d", m.second.Peak(), peak)
 		}
 	}
 }
@@ -199,16 +200,16 @@ func TestRatesBringAboutTheirShareOfMishaps(t *testing.T) {
 			got  int
 			want float64
 		}{
-			"errors":    {got[Status500] + got[Status502] + got[Status503], 0.3},
-			"throttles": {got[Throttled], 0.2},
-			"resets":    {got[Reset] + got[ResetEarly], 0.1},
-			"hangs":     {got[Hang], 0.1},
+			"errors":    {got[vendorsim.Status500] + got[vendorsim.Status502] + got[vendorsim.Status503], 0.3},
+			"throttles": {got[vendorsim.Throttled], 0.2},
+			"resets":    {got[vendorsim.Reset] + got[vendorsim.ResetEarly], 0.1},
+			"hangs":     {got[vendorsim.Hang], 0.1},
 		} {
 			if share := float64(sums.got) / n; share < sums.want-0.04 || share > sums.want+0.04 {
 				t.Errorf("%s: share %.3f, want about %.2f", name, share, sums.want)
 			}
 		}
-		if min(got[Status500], got[Status502], got[Status503], got[Reset], got[ResetEarly]) == 0 {
+		if min(got[vendorsim.Status500], got[vendorsim.Status502], got[vendorsim.Status503], got[vendorsim.Reset], got[vendorsim.ResetEarly]) == 0 {
 			t.Errorf("mishaps %v, want some of every kind", got)
 		}
 	})

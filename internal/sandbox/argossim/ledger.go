@@ -46,12 +46,10 @@ type ledger struct {
 	charges map[[5]string]int
 	// duplicates is the number of charges beyond the first of their request.
 	duplicates int
-	// mishaps counts, by submission id, those that happened already.
-	mishaps map[string]int
 }
 
 func newLedger() ledger {
-	return ledger{byID: map[string]int{}, charges: map[[5]string]int{}, mishaps: map[string]int{}}
+	return ledger{byID: map[string]int{}, charges: map[[5]string]int{}}
 }
 
 func (l *ledger) add(a Authentication) {
@@ -106,14 +104,4 @@ func (l *ledger) doubled() [][]Authentication {
 		groups[i] = append(groups[i], a)
 	}
 	return groups
-}
-
-// takeMishap reports whether mishap m happens to the next call for the
-// submission, and counts it if so.
-func (l *ledger) takeMishap(submissionID string, m Mishap) bool {
-	if m.Kind == NoMishap || l.mishaps[submissionID] >= m.Times {
-		return false
-	}
-	l.mishaps[submissionID]++
-	return true
 }

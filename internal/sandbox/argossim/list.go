@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"reauth/internal/sandbox/vendorsim"
 )
 
 // listMost is the largest count of GET /faceauth, and its default.
@@ -113,10 +115,10 @@ func (q query) matches(a Authentication) bool {
 // list is GET /faceauth: newest first, a page at a time.
 func (s *Simulator) list(w http.ResponseWriter, r *http.Request) {
 	q, ok := parseQuery(r.URL.Query())
+	knobs := s.Knobs()
 	s.mu.Lock()
 	s.stats.Lists++
-	shape := s.knobs.ListShape
-	shown := time.Now().Add(-time.Duration(s.knobs.ListLagMS) * time.Millisecond)
+	shown := time.Now().Add(-time.Duration(knobs.ListLagMS) * time.Millisecond)
 	var found []Authentication
 	for _, a := range s.ledger.entries {
 		if !a.At.After(shown) && q.matches(a) {
@@ -130,11 +132,11 @@ func (s *Simulator) list(w http.ResponseWriter, r *http.Request) {
 	}
 
 	p := pageOf(found, q)
-	if shape == ListFlat {
-		writeJSON(w, http.StatusOK, p.Data)
+	if knobs.ListShape == ListFlat {
+		vendorsim.WriteJSON(w, http.StatusOK, p.Data)
 		return
 	}
-	writeJSON(w, http.StatusOK, []page{p})
+	vendorsim.WriteJSON(w, http.StatusOK, []page{p})
 }
 
 // pageOf sorts newest first and cuts out what comes after the query's key.
@@ -173,7 +175,7 @@ func (s *Simulator) image(w http.ResponseWriter, r *http.Request) {
 	there := a != nil && !a.Deleted
 	s.mu.Unlock()
 	if !there {
-		writeJSON(w, http.StatusNotFound, map[string]string{
+		vendorsim.WriteJSON(w, http.StatusNotFound, map[string]string{
 			"traceId": "sandbox", "errorCode": "NOT_FOUND", "message": "faceAuth_project not found",
 		})
 		return
@@ -194,10 +196,10 @@ func (s *Simulator) erase(w http.ResponseWriter, r *http.Request) {
 	s.mu.Unlock()
 	switch {
 	case id == "":
-		writeJSON(w, http.StatusBadRequest, map[string]string{"errorCode": "required key is missing"})
+		vendorsim.WriteJSON(w, http.StatusBadRequest, map[string]string{"errorCode": "required key is missing"})
 	case a == nil:
-		writeJSON(w, http.StatusBadRequest, map[string]string{"errorCode": "Cannot find submission. Please check input data."})
+		vendorsim.WriteJSON(w, http.StatusBadRequest, map[string]string{"errorCode": "Cannot find submission. Please check input data."})
 	default:
-		writeJSON(w, http.StatusOK, map[string]string{"message": "success"})
+		vendorsim.WriteJSON(w, http.StatusOK, map[string]string{"message": "success"})
 	}
 }

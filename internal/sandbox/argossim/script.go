@@ -2,8 +2,9 @@ package argossim
 
 import (
 	"hash/fnv"
-	"math"
 	"strings"
+
+	"reauth/internal/sandbox/vendorsim"
 )
 
 // Verdict is what the vendor makes of a submission when nothing goes wrong on
@@ -18,50 +19,13 @@ type Verdict struct {
 // Approved reports whether the verdict is a yes.
 func (v Verdict) Approved() bool { return len(v.FailCodes) == 0 && v.ErrorCode == "" }
 
-// Mishap is what goes wrong with the first calls for a submission.
-type Mishap struct {
-	Kind MishapKind
-	// Code is the error code of an ErrorAnswer.
-	Code string
-	// Times is how many calls it happens to; Always means every one.
-	Times int
-}
-
-// Always is the Times of a mishap that never ends.
-const Always = math.MaxInt
-
-// MishapKind names a mishap as it is written in a submission id.
-type MishapKind string
-
-// The mishaps.
-const (
-	NoMishap     MishapKind = ""
-	ErrorAnswer  MishapKind = "error"
-	Throttled    MishapKind = "429"
-	ThrottleBare MishapKind = "429bare"
-	Status500    MishapKind = "500"
-	Status502    MishapKind = "502"
-	Status503    MishapKind = "503"
-	ResetEarly   MishapKind = "resetearly"
-	Status504    MishapKind = "504"
-	BadJSON      MishapKind = "badjson"
-	Reset        MishapKind = "reset"
-	Hang         MishapKind = "hang"
-)
-
-// Charged reports whether the mishap comes after the authentication was made.
-func (k MishapKind) Charged() bool {
-	switch k {
-	case Status504, BadJSON, Reset, Hang:
-		return true
-	}
-	return false
-}
+// ErrorAnswer is an error code in place of an authentication.
+const ErrorAnswer vendorsim.MishapKind = "error"
 
 // Script is what a submission id asks for.
 type Script struct {
 	Verdict Verdict
-	Mishap  Mishap
+	Mishap  vendorsim.Mishap
 	// Style is how errors are written, empty for the knob's way.
 	Style ErrorStyle
 }
@@ -101,13 +65,12 @@ func ParseScript(submissionID string, mix Mix) Script {
 	if rest, ok := cutWord(body, string(ErrorAnswer)); ok && rest != "" {
 		code, rest, _ := strings.Cut(rest, "-")
 		times, style := modifiers(rest)
-		return Script{Mishap: Mishap{Kind: ErrorAnswer, Code: code, Times: times}, Style: style}
+		return Script{Mishap: vendorsim.Mishap{Kind: ErrorAnswer, Code: code, Times: times}, Style: style}
 	}
 	word, rest, _ := strings.Cut(body, "-")
-	switch kind := MishapKind(word); kind {
-	case Throttled, ThrottleBare, Status500, Status502, Status503, ResetEarly, Status504, BadJSON, Reset, Hang:
+	if kind, ok := vendorsim.ParseMishap(word); ok {
 		times, style := modifiers(rest)
-		return Script{Mishap: Mishap{Kind: kind, Times: times}, Style: style}
+		return Script{Mishap: vendorsim.Mishap{Kind: kind, Times: times}, Style: style}
 	}
 	return Script{Verdict: mix.verdict(submissionID)}
 }
@@ -126,14 +89,11 @@ func cutWord(s, word string) (rest string, ok bool) {
 func modifiers(rest string) (times int, style ErrorStyle) {
 	times = 1
 	for word := range strings.SplitSeq(rest, "-") {
-		switch word {
-		case "once":
-			times = 1
-		case "twice":
-			times = 2
-		case "always":
-			times = Always
-		case string(StyleCode), string(StyleText):
+		count, isCount := vendorsim.ParseTimes(word)
+		switch {
+		case isCount:
+			times = count
+		case word == string(StyleCode), word == string(StyleText):
 			style = ErrorStyle(word)
 		default:
 			return times, style

@@ -1,15 +1,13 @@
 package argossim
 
 import (
-	"errors"
-	"math/rand/v2"
 	"net/http"
 	"slices"
-	"strconv"
 	"sync"
 	"time"
 
 	"reauth/internal/sandbox/fault"
+	"reauth/internal/sandbox/vendorsim"
 )
 
 // Config is what is fixed for a simulator's life.
@@ -24,15 +22,12 @@ type Config struct {
 // Simulator is the service. All methods may be used by many goroutines at
 // once.
 type Simulator struct {
+	*vendorsim.Base[Knobs]
 	mux *http.ServeMux
-	// closed is closed by Close and ends every wait.
-	closed    chan struct{}
-	closeOnce sync.Once
 
 	// mu guards all below.
 	mu     sync.Mutex
-	knobs  Knobs
-	random *rand.Rand
+	chance *vendorsim.Chance
 	meters map[string]*meter
 	ledger ledger
 	stats  Stats
@@ -40,47 +35,23 @@ type Simulator struct {
 
 // New returns a simulator, or every fault of its knobs.
 func New(c Config) (*Simulator, error) {
-	if err := c.Knobs.Validate(); err != nil {
+	base, err := vendorsim.NewBase(c.Knobs)
+	if err != nil {
 		return nil, err
 	}
 	s := &Simulator{
+		Base:   base,
 		mux:    http.NewServeMux(),
-		closed: make(chan struct{}),
-		knobs:  c.Knobs.clone(),
-		random: rand.New(rand.NewPCG(c.Seed, c.Seed)),
+		chance: vendorsim.NewChance(c.Seed),
 		meters: map[string]*meter{},
 		ledger: newLedger(),
-		stats:  newStats(),
+		stats:  newStats(0),
 	}
 	s.mux.HandleFunc("POST "+c.PathPrefix+"/faceauth", s.authenticate)
 	s.mux.HandleFunc("GET "+c.PathPrefix+"/faceauth", s.list)
 	s.mux.HandleFunc("DELETE "+c.PathPrefix+"/faceauth", s.erase)
 	s.mux.HandleFunc("GET "+c.PathPrefix+"/faceauth/image", s.image)
 	return s, nil
-}
-
-// Close lets go of every call that waits: they end as broken connections and
-// charge nothing more. It does not wait for them; http.Server does.
-func (s *Simulator) Close() { s.closeOnce.Do(func() { close(s.closed) }) }
-
-// Knobs returns the current ones.
-func (s *Simulator) Knobs() Knobs {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.knobs.clone()
-}
-
-// Adjust changes the knobs for calls that arrive from now on. When change
-// leaves them invalid or returns an error, they stay as they were.
-func (s *Simulator) Adjust(change func(*Knobs) error) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	k := s.knobs.clone()
-	if err := errors.Join(change(&k), k.Validate()); err != nil {
-		return err
-	}
-	s.knobs = k
-	return nil
 }
 
 // Stats returns the counts so far.
@@ -90,7 +61,7 @@ func (s *Simulator) Stats() Stats {
 	stats := s.stats.clone()
 	stats.Duplicates = s.ledger.duplicates
 	for _, m := range s.meters {
-		stats.PeakPerSecond = max(stats.PeakPerSecond, m.peak)
+		stats.PeakPerSecond = max(stats.PeakPerSecond, m.second.Peak())
 	}
 	return stats
 }
@@ -116,9 +87,8 @@ func (s *Simulator) Duplicates() [][]Authentication {
 func (s *Simulator) Reset() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	inFlight := s.stats.InFlight
-	s.ledger, s.stats, s.meters = newLedger(), newStats(), map[string]*meter{}
-	s.stats.InFlight, s.stats.PeakInFlight = inFlight, inFlight
+	s.chance.Forget()
+	s.ledger, s.stats, s.meters = newLedger(), newStats(s.stats.InFlight), map[string]*meter{}
 }
 
 // ServeHTTP takes a call the way the vendor's gateway does: outage, address,
@@ -127,8 +97,9 @@ func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	handler, pattern := s.mux.Handler(r)
 	key := r.Header.Get("x-api-key")
 
+	knobs := s.Knobs()
 	s.mu.Lock()
-	now, knobs := time.Now(), s.knobs
+	now := time.Now()
 	if r.Method == http.MethodPost && pattern != "" {
 		s.stats.Calls++
 		if s.stats.FirstCall.IsZero() {
@@ -155,9 +126,7 @@ func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 	switch {
 	case knobs.Outage != fault.NoOutage:
-		knobs.Outage.Serve(w, r, s.closed, func() {
-			gatewayError(w, http.StatusInternalServerError, "Internal server error")
-		})
+		knobs.Outage.Serve(w, r, s.Closed(), func() { plain(w, http.StatusInternalServerError) })
 	case knobs.DenyAddress:
 		gatewayError(w, http.StatusForbidden, "User is not authorized to access this resource with an explicit deny")
 	case pattern == "":
@@ -165,18 +134,13 @@ func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case !allowed:
 		gatewayError(w, http.StatusForbidden, "Forbidden")
 	case over == beyondSecond:
-		throttle(w, "Too Many Requests", knobs.RetryAfterSeconds)
+		vendorsim.Throttle(w, knobs.RetryAfterSeconds, plain)
 	case over == beyondDay:
-		throttle(w, "Limit Exceeded", knobs.RetryAfterSeconds)
+		vendorsim.Throttle(w, knobs.RetryAfterSeconds, limitExceeded)
 	default:
 		handler.ServeHTTP(w, r)
 	}
 }
 
-// throttle writes the gateway's 429.
-func throttle(w http.ResponseWriter, message string, retryAfterSeconds int) {
-	if retryAfterSeconds > 0 {
-		w.Header().Set("Retry-After", strconv.Itoa(retryAfterSeconds))
-	}
-	gatewayError(w, http.StatusTooManyRequests, message)
-}
+// limitExceeded is the gateway's answer beyond the day's allowance.
+func limitExceeded(w http.ResponseWriter, status int) { gatewayError(w, status, "Limit Exceeded") }

@@ -3,6 +3,8 @@ package argossim
 import (
 	"maps"
 	"time"
+
+	"reauth/internal/sandbox/vendorsim"
 )
 
 // Stats are counts since the start or the last Reset. Calls are POST /faceauth
@@ -17,25 +19,18 @@ type Stats struct {
 	// Duplicates are the charges beyond the first for the same submission,
 	// user id and custom fields.
 	Duplicates int `json:"duplicates"`
-	// Refused were beyond a limit of their key, on any endpoint.
-	Refused int `json:"refused"`
 	// Forbidden had a wrong key, address or path, on any endpoint.
 	Forbidden int `json:"forbidden"`
-	// Outage were hit by the outage, on any endpoint.
-	Outage int `json:"outage"`
 	// Abandoned were left by the caller before their body was whole.
 	Abandoned int `json:"abandoned"`
 	// Errors counts the coded errors by code, and 413 as "too_large".
 	Errors map[string]int `json:"errors"`
-	// Mishaps counts those that happened, scripted or by rate, by kind.
-	Mishaps map[MishapKind]int `json:"mishaps"`
 	// Lists, Images and Deletes are calls to the other endpoints.
 	Lists   int `json:"lists"`
 	Images  int `json:"images"`
 	Deletes int `json:"deletes"`
 
-	InFlight     int `json:"in_flight"`
-	PeakInFlight int `json:"peak_in_flight"`
+	vendorsim.Traffic
 	// PeakPerSecond is the most calls of one key, refused ones and all
 	// endpoints included, that ever lay within one second.
 	PeakPerSecond int `json:"peak_per_second"`
@@ -46,11 +41,11 @@ type Stats struct {
 	LastCall  time.Time `json:"last_call,omitzero"`
 }
 
-func newStats() Stats {
-	return Stats{Errors: map[string]int{}, Mishaps: map[MishapKind]int{}}
+func newStats(inFlight int) Stats {
+	return Stats{Traffic: vendorsim.NewTraffic(inFlight), Errors: map[string]int{}}
 }
 
 func (s Stats) clone() Stats {
-	s.Errors, s.Mishaps = maps.Clone(s.Errors), maps.Clone(s.Mishaps)
+	s.Traffic, s.Errors = s.Traffic.Clone(), maps.Clone(s.Errors)
 	return s
 }

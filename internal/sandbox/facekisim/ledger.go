@@ -23,12 +23,10 @@ type ledger struct {
 	charges map[string]int
 	// duplicates is the number of charges beyond the first of their picture.
 	duplicates int
-	// mishaps counts, by picture, those that happened already.
-	mishaps map[string]int
 }
 
 func newLedger() ledger {
-	return ledger{charges: map[string]int{}, mishaps: map[string]int{}}
+	return ledger{charges: map[string]int{}}
 }
 
 func (l *ledger) add(s Search) {
@@ -72,14 +70,4 @@ func (l *ledger) doubled() [][]Search {
 		groups[i] = append(groups[i], s)
 	}
 	return groups
-}
-
-// takeMishap reports whether mishap m happens to the next search with the
-// picture, and counts it if so.
-func (l *ledger) takeMishap(picture string, m Mishap) bool {
-	if m.Kind == NoMishap || l.mishaps[picture] >= m.Times {
-		return false
-	}
-	l.mishaps[picture]++
-	return true
 }

@@ -3,11 +3,12 @@ package facekisim
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"math"
 	"path"
 	"slices"
 	"strconv"
 	"strings"
+
+	"reauth/internal/sandbox/vendorsim"
 )
 
 // Find is what a search finds, as it is written in a selfie's name.
@@ -33,49 +34,8 @@ var finds = []Find{
 	FindOther, FindTwo, FindAgain, FindDeleted, FindDeclined, FindReview, FindStray, FindNoRecords, FindNobody, FindNobody8013, FindNobody404,
 }
 
-// MishapKind names a mishap as it is written in a selfie's name.
-type MishapKind string
-
-// The mishaps.
-const (
-	NoMishap     MishapKind = ""
-	ErrorAnswer  MishapKind = "code"
-	Throttled    MishapKind = "429"
-	ThrottleBare MishapKind = "429bare"
-	Status500    MishapKind = "500"
-	Status502    MishapKind = "502"
-	Status503    MishapKind = "503"
-	ResetEarly   MishapKind = "resetearly"
-	Status504    MishapKind = "504"
-	BadJSON      MishapKind = "badjson"
-	Reset        MishapKind = "reset"
-	Hang         MishapKind = "hang"
-)
-
-var mishaps = []MishapKind{Throttled, ThrottleBare, Status500, Status502, Status503, ResetEarly, Status504, BadJSON, Reset, Hang}
-
-// Charged reports whether the mishap comes after the search was made.
-func (k MishapKind) Charged() bool {
-	switch k {
-	case Status504, BadJSON, Reset, Hang:
-		return true
-	}
-	return false
-}
-
-// Mishap is what goes wrong with the first searches with a picture.
-type Mishap struct {
-	Kind MishapKind
-	// Code is the error code of an ErrorAnswer, Status its HTTP status, 0 for
-	// the knob's.
-	Code   string
-	Status int
-	// Times is how many searches it happens to; Always means every one.
-	Times int
-}
-
-// Always is the Times of a mishap that never ends.
-const Always = math.MaxInt
+// ErrorAnswer is an error code in place of a search.
+const ErrorAnswer vendorsim.MishapKind = "code"
 
 // Script is what a picture asks for.
 type Script struct {
@@ -83,7 +43,7 @@ type Script struct {
 	// somebody who is not.
 	Reference string
 	Find      Find
-	Mishap    Mishap
+	Mishap    vendorsim.Mishap
 }
 
 // ParseScript reads a selfie's name, or its key. The grammar stands in the
@@ -99,24 +59,22 @@ func ParseScript(name string) Script {
 	for _, word := range words[2:] {
 		code, isCode := numberAfter("code", word)
 		status, isStatus := numberAfter("http", word)
+		kind, isMishap := vendorsim.ParseMishap(word)
+		count, isCount := vendorsim.ParseTimes(word)
 		switch {
 		case slices.Contains(finds, Find(word)):
 			s.Find = Find(word)
-		case slices.Contains(mishaps, MishapKind(word)):
-			s.Mishap.Kind, s.Mishap.Times = MishapKind(word), 1
+		case isMishap:
+			s.Mishap.Kind, s.Mishap.Times = kind, 1
 		case isCode:
-			s.Mishap.Kind, s.Mishap.Code, s.Mishap.Times = ErrorAnswer, strconv.Itoa(code), Always
+			s.Mishap.Kind, s.Mishap.Code, s.Mishap.Times = ErrorAnswer, strconv.Itoa(code), vendorsim.Always
 		case isStatus && status >= 200 && status <= 599:
 			s.Mishap.Status = status
-		case word == "once":
-			times = 1
-		case word == "twice":
-			times = 2
-		case word == "always":
-			times = Always
+		case isCount:
+			times = count
 		}
 	}
-	if times > 0 && s.Mishap.Kind != NoMishap {
+	if times > 0 && s.Mishap.Kind != vendorsim.NoMishap {
 		s.Mishap.Times = times
 	}
 	return s

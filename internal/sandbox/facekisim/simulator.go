@@ -1,13 +1,11 @@
 package facekisim
 
 import (
-	"errors"
-	"math/rand/v2"
 	"net/http"
 	"sync"
-	"time"
 
 	"reauth/internal/sandbox/fault"
+	"reauth/internal/sandbox/vendorsim"
 )
 
 // Config is what is fixed for a simulator's life.
@@ -20,36 +18,30 @@ type Config struct {
 // Simulator is the service. All methods may be used by many goroutines at
 // once.
 type Simulator struct {
+	*vendorsim.Base[Knobs]
 	mux *http.ServeMux
-	// closed is closed by Close and ends every wait.
-	closed    chan struct{}
-	closeOnce sync.Once
 
 	// mu guards all below.
 	mu     sync.Mutex
-	knobs  Knobs
-	random *rand.Rand
-	// grants are the tokens that were given out and not seen to be bad.
-	grants map[string]*grant
-	// arrivals are the times of the searches within the last second.
-	arrivals []time.Time
-	ledger   ledger
-	stats    Stats
+	chance *vendorsim.Chance
+	tokens vendorsim.Tokens
+	meter  vendorsim.Meter
+	ledger ledger
+	stats  Stats
 }
 
 // New returns a simulator, or every fault of its knobs.
 func New(c Config) (*Simulator, error) {
-	if err := c.Knobs.Validate(); err != nil {
+	base, err := vendorsim.NewBase(c.Knobs)
+	if err != nil {
 		return nil, err
 	}
 	s := &Simulator{
+		Base:   base,
 		mux:    http.NewServeMux(),
-		closed: make(chan struct{}),
-		knobs:  c.Knobs,
-		random: rand.New(rand.NewPCG(c.Seed, c.Seed)),
-		grants: map[string]*grant{},
+		chance: vendorsim.NewChance(c.Seed),
 		ledger: newLedger(),
-		stats:  newStats(),
+		stats:  newStats(0),
 	}
 	s.mux.HandleFunc("GET /auth/api/access-token", s.accessToken)
 	s.mux.HandleFunc("POST /auth/api/generate-token", s.generateToken)
@@ -62,36 +54,12 @@ func New(c Config) (*Simulator, error) {
 	return s, nil
 }
 
-// Close lets go of every call that waits: they end as broken connections and
-// charge nothing more. It does not wait for them; http.Server does.
-func (s *Simulator) Close() { s.closeOnce.Do(func() { close(s.closed) }) }
-
-// Knobs returns the current ones.
-func (s *Simulator) Knobs() Knobs {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.knobs
-}
-
-// Adjust changes the knobs for calls that arrive from now on. When change
-// leaves them invalid or returns an error, they stay as they were.
-func (s *Simulator) Adjust(change func(*Knobs) error) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	k := s.knobs
-	if err := errors.Join(change(&k), k.Validate()); err != nil {
-		return err
-	}
-	s.knobs = k
-	return nil
-}
-
 // Stats returns the counts so far.
 func (s *Simulator) Stats() Stats {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	stats := s.stats.clone()
-	stats.Duplicates = s.ledger.duplicates
+	stats.Duplicates, stats.PeakPerSecond = s.ledger.duplicates, s.meter.Peak()
 	return stats
 }
 
@@ -116,21 +84,15 @@ func (s *Simulator) Duplicates() [][]Search {
 func (s *Simulator) Reset() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	inFlight := s.stats.InFlight
-	s.ledger, s.stats, s.arrivals = newLedger(), newStats(), nil
-	s.stats.InFlight, s.stats.PeakInFlight = inFlight, inFlight
+	s.chance.Forget()
+	s.ledger, s.stats, s.meter = newLedger(), newStats(s.stats.InFlight), vendorsim.Meter{}
 }
 
 // ServeHTTP takes one call.
 func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	s.mu.Lock()
-	outage := s.knobs.Outage
-	if outage != fault.NoOutage {
-		s.stats.Outage++
-	}
-	s.mu.Unlock()
-	if outage != fault.NoOutage {
-		outage.Serve(w, r, s.closed, func() { plainError(w, http.StatusInternalServerError, "Internal server error") })
+	if outage := s.Knobs().Outage; outage != fault.NoOutage {
+		s.count(func(st *Stats) { st.Outage++ })
+		outage.Serve(w, r, s.Closed(), func() { plain(w, http.StatusInternalServerError) })
 		return
 	}
 	s.mux.ServeHTTP(w, r)
@@ -140,7 +102,7 @@ func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (s *Simulator) rules(w http.ResponseWriter, r *http.Request) {
 	s.count(func(st *Stats) { st.Rules++ })
 	if s.authorized(w, r) {
-		writeJSON(w, http.StatusOK, map[string]any{"responseCode": 0, "data": map[string]any{
+		vendorsim.WriteJSON(w, http.StatusOK, map[string]any{"responseCode": 0, "data": map[string]any{
 			"dataStorageTime": "FOREVER", "livenessCheckType": "OPTIONAL",
 		}})
 	}

@@ -4,16 +4,9 @@ import (
 	"encoding/json"
 	"net/http"
 	"strings"
-	"time"
 
-	"github.com/google/uuid"
+	"reauth/internal/sandbox/vendorsim"
 )
-
-// grant is one token given out.
-type grant struct {
-	expires time.Time
-	uses    int
-}
 
 // accessToken is GET /auth/api/access-token.
 func (s *Simulator) accessToken(w http.ResponseWriter, r *http.Request) {
@@ -38,8 +31,8 @@ func (s *Simulator) generateToken(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Simulator) giveToken(w http.ResponseWriter, id, secret string) {
+	knobs := s.Knobs()
 	s.mu.Lock()
-	knobs := s.knobs
 	refusal := ""
 	switch {
 	case id == "":
@@ -49,10 +42,10 @@ func (s *Simulator) giveToken(w http.ResponseWriter, id, secret string) {
 	case id != knobs.ClientID || secret != knobs.ClientSecret:
 		refusal = "client id or client secret is not valid"
 	}
-	token := "sandbox-token-" + uuid.NewString()
+	token := ""
 	if refusal == "" {
 		s.stats.Tokens++
-		s.grants[token] = &grant{expires: time.Now().Add(time.Duration(knobs.TokenSeconds) * time.Second)}
+		token = s.tokens.Give(knobs.TokenSeconds)
 	} else {
 		s.stats.TokensRefused++
 	}
@@ -62,7 +55,7 @@ func (s *Simulator) giveToken(w http.ResponseWriter, id, secret string) {
 		plainError(w, http.StatusUnprocessableEntity, refusal)
 		return
 	}
-	writeJSON(w, http.StatusOK, map[string]any{"responseCode": 0, "data": map[string]any{
+	vendorsim.WriteJSON(w, http.StatusOK, map[string]any{"responseCode": 0, "data": map[string]any{
 		"access_token": token, "expires_in": knobs.TokenSeconds, "token_type": "Bearer",
 	}})
 }
@@ -71,14 +64,13 @@ func (s *Simulator) giveToken(w http.ResponseWriter, id, secret string) {
 // one.
 func (s *Simulator) authorized(w http.ResponseWriter, r *http.Request) bool {
 	token, bearer := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	knobs := s.Knobs()
 	s.mu.Lock()
-	g := s.grants[token]
-	good := bearer && g != nil && !s.knobs.RefuseTokens && time.Now().Before(g.expires) &&
-		(s.knobs.RevokeAfter == 0 || g.uses < s.knobs.RevokeAfter)
-	if good {
-		g.uses++
-	} else {
-		delete(s.grants, token)
+	if knobs.RefuseTokens {
+		s.tokens.Drop(token)
+	}
+	good := bearer && s.tokens.Use(token, knobs.RevokeAfter)
+	if !good {
 		s.stats.Unauthorized++
 	}
 	s.mu.Unlock()
@@ -92,5 +84,5 @@ func (s *Simulator) authorized(w http.ResponseWriter, r *http.Request) bool {
 func (s *Simulator) Revoke() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	clear(s.grants)
+	s.tokens.Revoke()
 }

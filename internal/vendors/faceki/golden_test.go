@@ -171,4 +171,5 @@ type picture []byte
 
 func (p picture) Size() int64         { return int64(len(p)) }
 func (p picture) ContentType() string { return http.DetectContentType(p) }
+func (p picture) Reader() io.Reader   { return bytes.NewReader(p) }
 func (p picture) Body() io.ReadCloser { return io.NopCloser(bytes.NewReader(p)) }

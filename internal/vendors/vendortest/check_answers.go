@@ -6,7 +6,9 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strings"
 	"sync/atomic"
+	"unicode/utf8"
 
 	"reauth/internal/event"
 	"reauth/internal/vendors"
@@ -33,6 +35,9 @@ func checkCapabilities(b *bench) {
 	if _, ok := a.(vendors.Eraser); ok != c.Erasable {
 		b.find("Erasable is %v, but being an Eraser is %v", c.Erasable, ok)
 	}
+	if _, ok := a.(vendors.Reviewer); ok != c.Revisable {
+		b.find("Revisable is %v, but being a Reviewer is %v", c.Revisable, ok)
+	}
 }
 
 func checkAnswers(b *bench) {
@@ -46,12 +51,41 @@ func checkAnswers(b *bench) {
 		if n := s.paid.Load(); n != 1 {
 			b.find("%s: %d paid calls, want 1", answer.Name, n)
 		}
+		b.judgePending(s, answer, a.verdict)
 		if answer.Outcome != "" {
 			if a.verdict.Outcome != answer.Outcome {
 				b.find("%s: outcome %q, want %q", answer.Name, a.verdict.Outcome, answer.Outcome)
 			}
 			b.judgeVerdict(s, answer.Name, a.verdict)
 		}
+	}
+}
+
+// judgePending looks at what a step that is not the last must hold.
+func (b *bench) judgePending(s *stage, answer Answer, v vendors.Verdict) {
+	p := v.Pending
+	if answer.Pending != (p != nil) {
+		b.find("%s: pending is %v, want %v", answer.Name, p != nil, answer.Pending)
+	}
+	if p == nil {
+		return
+	}
+	if v.Outcome != "" {
+		b.find("%s: pending with outcome %q", answer.Name, v.Outcome)
+	}
+	if len(p.State) == 0 || len(p.State) > vendors.MaxState || !utf8.ValidString(p.State) {
+		b.find("%s: state of %d bytes, want text of 1 to %d", answer.Name, len(p.State), vendors.MaxState)
+	}
+	if p.After < 0 {
+		b.find("%s: wait of %v", answer.Name, p.After)
+	}
+	for _, canary := range s.suite.canaries() {
+		if strings.Contains(p.State, canary) || strings.Contains(p.Reference, canary) {
+			b.find("%s: the state holds %q", answer.Name, canary)
+		}
+	}
+	if i := p.Invite; i != nil && (i.Number < 1 || i.URL == "" || i.ExpiresAt.IsZero() || strings.Contains(p.State, i.URL)) {
+		b.find("%s: an invitation lacks something, or the state holds its URL", answer.Name)
 	}
 }
 

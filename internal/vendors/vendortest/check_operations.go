@@ -30,7 +30,13 @@ func (s *stage) operations() []operation {
 	}
 	if _, ok := s.adapter.(vendors.Eraser); ok {
 		all = append(all, operation{"Erase", func(ctx context.Context, s *stage) error {
-			return s.adapter.(vendors.Eraser).Erase(ctx, "reference-1")
+			return s.adapter.(vendors.Eraser).Erase(ctx, s.suite.reference())
+		}})
+	}
+	if _, ok := s.adapter.(vendors.Reviewer); ok {
+		all = append(all, operation{"Review", func(ctx context.Context, s *stage) error {
+			_, err := s.adapter.(vendors.Reviewer).Review(ctx, s.suite.reference())
+			return err
 		}})
 	}
 	return all

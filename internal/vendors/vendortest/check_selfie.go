@@ -57,8 +57,12 @@ func checkSelfieCancelled(b *bench) {
 // which is too large for the buffers in between. What the caller sees, the
 // refusal or a broken connection, is a race; what becomes of the selfie is not.
 func checkSelfieEarlyAnswer(b *bench) {
+	size := 8 << 20
+	if most := b.suite.MaxSelfie; most > 0 {
+		size = min(size, most)
+	}
 	s := b.stage(Reply(http.StatusRequestEntityTooLarge, ""), early)
-	a := b.authenticateWith(context.Background(), s, 8<<20)
+	a := b.authenticateWith(context.Background(), s, size)
 	b.judgeSelfie(s, "answered before it was sent", a.selfie)
 	if n := s.paid.Load(); n != 1 {
 		b.find("answered before it was sent: %d paid calls, want 1", n)

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -32,6 +33,10 @@ type defect string
 const (
 	none               defect = ""
 	liesAboutFinding   defect = "says that it can find"
+	liesAboutReviewing defect = "says that it can review"
+	isNeverDone        defect = "is never done"
+	keepsSecret        defect = "keeps the key in its state"
+	keepsTooMuch       defect = "keeps too long a state"
 	hasNoName          defect = "has no name"
 	plainError         defect = "returns errors of another type"
 	panics             defect = "panics on an answer that it doesn't know"
@@ -76,6 +81,7 @@ func (a *reference) Capabilities() vendors.Capabilities {
 		NeedsSelfie: true,
 		Subject:     "submission_id",
 		Findable:    a.defect == liesAboutFinding,
+		Revisable:   a.defect == liesAboutReviewing,
 		Liveness:    event.LivenessNone,
 	}
 }
@@ -87,6 +93,12 @@ func (a *reference) Authenticate(ctx context.Context, c vendors.Call) (vendors.V
 		v, err = a.call(ctx, NewSelfie(selfieSize))
 	}
 	switch {
+	case a.defect == isNeverDone && err == nil:
+		v = vendors.Verdict{Pending: &vendors.Pending{State: "again"}}
+	case a.defect == keepsSecret && err == nil:
+		v.Pending = &vendors.Pending{State: "key " + a.target.Secret}
+	case a.defect == keepsTooMuch && err == nil:
+		v = vendors.Verdict{Pending: &vendors.Pending{State: strings.Repeat("x", vendors.MaxState+1)}}
 	case a.defect == plainError && err != nil:
 		err = errors.New(err.Error())
 	case a.defect == checkQuotesAnswer && e != nil:

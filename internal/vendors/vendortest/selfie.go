@@ -47,6 +47,11 @@ func (s *Selfie) Size() int64 { return int64(len(s.data)) }
 // ContentType implements vendors.Selfie.
 func (s *Selfie) ContentType() string { return "image/jpeg" }
 
+// Reader implements vendors.Selfie.
+func (s *Selfie) Reader() io.Reader {
+	return struct{ io.Reader }{&selfieBody{selfie: s, rest: s.data}}
+}
+
 // Body implements vendors.Selfie.
 func (s *Selfie) Body() io.ReadCloser {
 	s.mu.Lock()

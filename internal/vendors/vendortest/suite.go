@@ -1,6 +1,7 @@
 package vendortest
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"net/http"
@@ -26,12 +27,21 @@ type Suite struct {
 	// Call is what to ask for. The kit fills in RequestID, UserID, CF1 to
 	// CF3 and the selfie.
 	Call vendors.Call
+	// MaxSelfie is the size of the largest selfie that the adapter sends, 0 if
+	// it sends any.
+	MaxSelfie int
 	// Statuses override what an answer with this status and no readable
 	// body must mean; see defaultStatuses.
 	Statuses map[int]Want
 	// Secrets must not be found in an error either, such as a token that
 	// Free gives out.
 	Secrets []string
+	// ReadOnly: the paid call only asks, with GET, so that net/http may send
+	// it again when it finds a connection gone stale.
+	ReadOnly bool
+	// Reference is an authentication's, as Erase and Review take it; empty
+	// means reference-1.
+	Reference string
 }
 
 // Target is what the adapter under test is to use.
@@ -52,6 +62,8 @@ type Answer struct {
 	Handler http.HandlerFunc
 	// Outcome that must come of it; empty: any, without an error.
 	Outcome event.Outcome
+	// Pending: no verdict must come of it, but another step.
+	Pending bool
 }
 
 // Want is what an answer must mean: a verdict if Outcome is set, else an error.
@@ -82,6 +94,8 @@ func (s Suite) statuses() map[int]Want {
 	maps.Copy(all, s.Statuses)
 	return all
 }
+
+func (s Suite) reference() string { return cmp.Or(s.Reference, "reference-1") }
 
 func (s Suite) paid(r *http.Request) bool { return s.Paid == nil || s.Paid(r) }
 

@@ -40,6 +40,11 @@ func TestEveryDefectIsFound(t *testing.T) {
 		finding string
 	}{
 		{liesAboutFinding, "capabilities match the interfaces", "Findable is true"},
+		{liesAboutReviewing, "capabilities match the interfaces", "Revisable is true"},
+		{isNeverDone, "answers become verdicts, for one paid call each", "pending is true, want false"},
+		{keepsSecret, "answers become verdicts, for one paid call each", "the state holds"},
+		{keepsSecret, "answers become verdicts, for one paid call each", "pending with outcome"},
+		{keepsTooMuch, "answers become verdicts, for one paid call each", "state of 513 bytes"},
 		{hasNoName, "capabilities match the interfaces", "no name"},
 		{rejectsSilently, "answers become verdicts, for one paid call each", "reasons []"},
 		{scoresTooHigh, "answers become verdicts, for one paid call each", "score similarity is 120"},

@@ -1,0 +1,57 @@
+package checkoutsim
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// The assets of an attempt.
+const (
+	faceImage = "face_image"
+	faceVideo = "face_video"
+)
+
+// fileLife is how long a signed URL is good: the vendor's samples have an hour.
+const fileLife = time.Hour
+
+// fileURL is the address of an asset, for fileLife.
+func (s *Simulator) fileURL(at *attempt, name string) string {
+	path := "/files/" + at.id + "/" + name
+	expires := strconv.FormatInt(time.Now().Add(fileLife).Unix(), 10)
+	return at.of.base + path + "?expires=" + expires + "&signature=" + s.signFile(path, expires)
+}
+
+func (s *Simulator) signFile(path, expires string) string {
+	mac := hmac.New(sha256.New, s.fileKey)
+	mac.Write([]byte(path + " " + expires))
+	return hex.EncodeToString(mac.Sum(nil))
+}
+
+// file is GET /files/{fatp}/{name}.
+func (s *Simulator) file(w http.ResponseWriter, r *http.Request) {
+	query := r.URL.Query()
+	expires, err := strconv.ParseInt(query.Get("expires"), 10, 64)
+	signature := s.signFile(r.URL.Path, query.Get("expires"))
+	if err != nil || time.Now().Unix() >= expires || !hmac.Equal([]byte(signature), []byte(query.Get("signature"))) {
+		plain(w, http.StatusForbidden)
+		return
+	}
+	s.mu.Lock()
+	at := s.attempts[r.PathValue("fatp")]
+	there := at != nil && at.captured
+	s.mu.Unlock()
+	switch name := r.PathValue("name"); {
+	case !there:
+		plain(w, http.StatusNotFound)
+	case name == faceImage:
+		w.Header().Set("Content-Type", "image/jpeg")
+		w.Write(s.picture)
+	default:
+		w.Header().Set("Content-Type", "video/mp4")
+		w.Write([]byte("\x00\x00\x00\x10ftypisom\x00\x00\x02\x00")) // a film of nothing
+	}
+}

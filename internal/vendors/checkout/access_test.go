@@ -1,0 +1,229 @@
+package checkout
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"reauth/internal/vendors"
+)
+
+func isToken(r *http.Request) bool { return r.URL.Path == "/connect/token" }
+
+// TestSecretsAreReadAtEveryUse, so that a rotated one needs no restart.
+func TestSecretsAreReadAtEveryUse(t *testing.T) {
+	var shown []string
+	a := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		shown = append(shown, r.PostFormValue("client_secret"))
+		say(w, 200, golden(t, "token.json"))
+	})
+	for _, secret := range []string{"old\n", "new\n"} {
+		a.access.tokens.fetch = (&oauth{
+			url: a.base + "/connect/token", clientID: "c", client: a.client, now: a.now,
+			clientSecret: func() (string, error) { return secret, nil },
+		}).fetch
+		if err := a.Check(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want(t, shown, []string{"old", "new"})
+
+	h := newHosted()
+	key := ""
+	static := h.adapter(t, func(c *Config) { c.SecretKey = func() (string, error) { return key, nil } })
+	shown = nil
+	for _, key = range []string{"sk_old\n", "sk_new\n"} {
+		h.answer = func(w http.ResponseWriter, r *http.Request) {
+			shown = append(shown, r.Header.Get("Authorization"))
+			say(w, 404, `{"request_id":"x"}`)
+		}
+		if err := static.Check(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want(t, shown, []string{"Bearer sk_old", "Bearer sk_new"})
+}
+
+// TestSecondRefusedTokenPausesTheLane: the first may have expired early or been
+// revoked.
+func TestSecondRefusedTokenPausesTheLane(t *testing.T) {
+	var tokens, refusals atomic.Int64
+	refusals.Store(1)
+	a := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case isToken(r):
+			say(w, 200, fmt.Sprintf(`{"access_token":"t%d","expires_in":3600}`, tokens.Add(1)))
+		case refusals.Add(-1) >= 0:
+			say(w, 401, "")
+		default:
+			say(w, 201, golden(t, "created.json"))
+		}
+	})
+	step := func() string {
+		v, err := a.Authenticate(t.Context(), theCall())
+		return summary(t, v, err)
+	}
+	want(t, []string{step(), step(), step()}, []string{"transient token_refused", "invite", "invite"})
+	want(t, tokens.Load(), int64(2))
+	refusals.Store(3)
+	want(t, []string{step(), step(), step()}, []string{"transient token_refused", "lane_fault token_refused", "lane_fault token_refused"})
+	want(t, step(), "invite")
+}
+
+func TestTokenIsFetchedOnceForAll(t *testing.T) {
+	var tokens atomic.Int64
+	a := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if isToken(r) {
+			tokens.Add(1)
+			say(w, 200, golden(t, "token.json"))
+			return
+		}
+		say(w, 201, golden(t, "created.json"))
+	})
+	var all sync.WaitGroup
+	for range 30 {
+		all.Go(func() {
+			if v, err := a.Authenticate(t.Context(), theCall()); err != nil || v.Pending == nil {
+				t.Errorf("%+v, %v", v, err)
+			}
+		})
+	}
+	all.Wait()
+	want(t, tokens.Load(), int64(1))
+}
+
+// TestTokenAnswers that bring no token are the lane's fault, or pass; none leaves
+// the call's outcome unknown.
+func TestTokenAnswers(t *testing.T) {
+	for _, c := range []struct {
+		status int
+		body   string
+		want   string // empty: a token
+		life   time.Duration
+	}{
+		{200, `{"access_token":"t","token_type":"Bearer","expires_in":100}`, "", 100 * time.Second},
+		{200, `{"access_token":"t","expires_in":"100"}`, "", 100 * time.Second},
+		{200, `{"access_token":"t"}`, "", assumedLife},
+		{200, `{"access_token":"t","expires_in":-1}`, "", assumedLife},
+		{200, `{"access_token":"t","expires_in":1e300}`, "", longestLife},
+		{200, `{"access_token":""}`, "lane_fault unreadable_answer", 0},
+		{200, `{"access_token":"a b"}`, "lane_fault unreadable_answer", 0},
+		{200, `<html>`, "lane_fault unreadable_answer", 0},
+		{400, `{"error":"invalid_client"}`, "lane_fault credentials_refused", 0},
+		{401, `{"error":"invalid_client"}`, "lane_fault credentials_refused", 0},
+		{403, ``, "lane_fault forbidden", 0},
+		{404, ``, "lane_fault wrong_address", 0},
+		{422, ``, "lane_fault ", 0},
+		{429, ``, "throttled ", 0},
+		{500, ``, "transient ", 0},
+	} {
+		o := &oauth{
+			url: "https://access.example/connect/token", clientID: "c", clientSecret: clientSecret,
+			now: func() time.Time { return theStart },
+		}
+		h := newHosted()
+		h.answer = saying(c.status, c.body)
+		o.client = &http.Client{Transport: h}
+		got, err := o.fetch(t.Context())
+		if c.want != "" {
+			if text := summary(t, vendors.Verdict{}, err); text != c.want {
+				// Also if unknown: it says so.
+				t.Errorf("%d %s: %s, want %s", c.status, c.body, text, c.want)
+			}
+			continue
+		}
+		if err != nil || got.expires != theStart.Add(c.life) || !got.renewAt.Before(got.expires) || !got.renewAt.After(theStart) {
+			t.Errorf("%d %s: %+v, %v", c.status, c.body, got, err)
+		}
+	}
+}
+
+// source is a tokens whose fetches are counted and numbered. Used inside a
+// synctest bubble.
+func source(life time.Duration, fetch func(context.Context) error) (*tokens, *atomic.Int64) {
+	var fetched atomic.Int64
+	return &tokens{now: time.Now, fetch: func(ctx context.Context) (*token, error) {
+		n := fetched.Add(1)
+		if err := fetch(ctx); err != nil {
+			return nil, err
+		}
+		now := time.Now()
+		return &token{value: fmt.Sprint(n), renewAt: now.Add(life * 8 / 10), expires: now.Add(life)}, nil
+	}}, &fetched
+}
+
+func wantToken(t *testing.T, tokens *tokens, value string) {
+	t.Helper()
+	if got, err := tokens.get(t.Context()); err != nil || got.value != value {
+		t.Fatalf("token %v and %v, want %s", got, err, value)
+	}
+}
+
+// TestTokensAreRenewedEarly, and a good one serves on when its successor cannot
+// be had.
+func TestTokensAreRenewedEarly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		broken := false
+		tokens, fetched := source(time.Hour, func(context.Context) error {
+			if broken {
+				return io.ErrUnexpectedEOF
+			}
+			return nil
+		})
+		wantToken(t, tokens, "1")
+		time.Sleep(48*time.Minute - 1)
+		wantToken(t, tokens, "1")
+		time.Sleep(time.Nanosecond)
+		wantToken(t, tokens, "2")
+		broken = true
+		time.Sleep(50 * time.Minute)
+		wantToken(t, tokens, "2")
+		wantToken(t, tokens, "2")
+		want(t, fetched.Load(), int64(3))
+		time.Sleep(renewPause)
+		broken = false
+		wantToken(t, tokens, "4")
+		broken = true
+		time.Sleep(time.Hour)
+		if _, err := tokens.get(t.Context()); !errors.Is(err, io.ErrUnexpectedEOF) {
+			t.Errorf("an expired token, and %v", err)
+		}
+	})
+}
+
+// TestWhoWaitsForATokenIsNotFailedByWhoLeaves: the fetch of a call that is
+// cancelled is taken over.
+func TestWhoWaitsForATokenIsNotFailedByWhoLeaves(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tokens, fetched := source(time.Hour, func(ctx context.Context) error {
+			select {
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			case <-time.After(time.Minute):
+				return nil
+			}
+		})
+		ctx, cancel := context.WithCancel(t.Context())
+		var all sync.WaitGroup
+		all.Go(func() {
+			if _, err := tokens.get(ctx); !errors.Is(err, context.Canceled) {
+				t.Errorf("who left: %v", err)
+			}
+		})
+		synctest.Wait()
+		for range 5 {
+			all.Go(func() { wantToken(t, tokens, "2") })
+		}
+		synctest.Wait()
+		cancel()
+		all.Wait()
+		want(t, fetched.Load(), int64(2))
+	})
+}

@@ -1,0 +1,132 @@
+package checkout
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// token is one access token. Its pointer is its identity.
+type token struct {
+	value string
+	// renewAt is when a successor is fetched, expires when it is used no
+	// more. Both lie in our own clock.
+	renewAt, expires time.Time
+	// replaces a token that was refused before any of its kind was accepted:
+	// when this one is refused too, tokens are not what is wrong.
+	replaces bool
+	// accepted is guarded by tokens.mu.
+	accepted bool
+}
+
+// tokens keeps the access token that all calls share. Fetching is done by one
+// caller at a time, in its own goroutine and under its own context; the others
+// wait for it, or go on with the old token as long as that is good.
+type tokens struct {
+	fetch func(context.Context) (*token, error)
+	now   func() time.Time
+
+	mu       sync.Mutex // guards what follows, and token.accepted
+	current  *token     // nil when there is none
+	flight   *flight    // nil when nobody fetches
+	doubtful bool       // a token was refused, and none accepted since
+}
+
+// flight is one fetch under way. Its result is set before done is closed, by the
+// caller that fetches.
+type flight struct {
+	done  chan struct{}
+	token *token
+	err   error
+	// abandoned: the caller that fetched left, which says nothing about the
+	// vendor.
+	abandoned bool
+}
+
+// renewPause is how long a good token is used on after its successor could not
+// be fetched, before that is tried again.
+const renewPause = 30 * time.Second
+
+// get returns a token that is good by our clock. Its error is that of fetch, of
+// one's own or of the caller that was waited for, or ctx's cause.
+func (t *tokens) get(ctx context.Context) (*token, error) {
+	for {
+		t.mu.Lock()
+		now := t.now()
+		good := t.current != nil && now.Before(t.current.expires)
+		if good && (now.Before(t.current.renewAt) || t.flight != nil) {
+			defer t.mu.Unlock()
+			return t.current, nil
+		}
+		if t.flight == nil {
+			f, old := &flight{done: make(chan struct{})}, t.current
+			t.flight = f
+			t.mu.Unlock()
+			if !good {
+				old = nil
+			}
+			return t.fly(ctx, f, old)
+		}
+		f := t.flight
+		t.mu.Unlock()
+
+		select {
+		case <-f.done:
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+		if !f.abandoned {
+			return f.token, f.err
+		}
+	}
+}
+
+// fly fetches a token for all. When it cannot be had, old serves on, if there is
+// one.
+func (t *tokens) fly(ctx context.Context, f *flight, old *token) (*token, error) {
+	defer close(f.done)
+	fetched, err := t.fetch(ctx)
+
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.flight = nil
+	f.token, f.err, f.abandoned = fetched, err, err != nil && ctx.Err() != nil
+	switch {
+	case err == nil:
+		fetched.replaces = t.doubtful
+		t.current = fetched
+	case old != nil && !f.abandoned && t.current == old:
+		old.renewAt = t.now().Add(renewPause)
+		f.token, f.err = old, nil
+	}
+	return f.token, f.err
+}
+
+// refuse says that the vendor refused a call for its token, which is then used
+// no more. lasting is true if that token had just replaced a refused one: a
+// third would be refused as well.
+func (t *tokens) refuse(refused *token) (lasting bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.current == refused {
+		t.current, t.doubtful = nil, true
+	}
+	return refused.replaces && !refused.accepted
+}
+
+// accept says that the vendor took a token.
+func (t *tokens) accept(taken *token) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	taken.accepted = true
+	if t.current == taken {
+		t.doubtful = false
+	}
+}
+
+// discard has the next call fetch a new token.
+func (t *tokens) discard() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.current = nil
+}
