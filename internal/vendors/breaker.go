@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sony/gobreaker/v2"
@@ -21,7 +22,8 @@ type BreakerConfig struct {
 	// Open is how long no call is made before probing begins.
 	Open time.Duration
 	// Probes is how many calls in a row must succeed to close the breaker,
-	// and how many of them may be under way at once.
+	// and how many of them may be under way at once; one replica of the group
+	// makes them (group.go), in each period of length Open.
 	Probes int
 }
 
@@ -42,43 +44,86 @@ func (s BreakerState) String() string { return gobreaker.State(s).String() }
 // errSlow marks a call that succeeded too slowly, for the breaker alone.
 var errSlow = errors.New("slow call")
 
-// breaker is gobreaker with a way to wait for it. gobreaker runs OnStateChange
-// under its lock, so the callback must not call it: it only notes the time and
-// wakes the waiters.
+// breaker is gobreaker with a way to wait for it, and with the group's word on when
+// it opens, who probes and when it closes (group.go). gobreaker runs its callbacks
+// under its lock, so they must not call it, and nobody calls it who holds mu.
 type breaker struct {
-	two *gobreaker.TwoStepCircuitBreaker[struct{}]
-	cfg BreakerConfig
+	name     string
+	cfg      BreakerConfig
+	onChange func(BreakerState)
+	// heard is set while the group's word opens the breaker.
+	heard atomic.Bool
 
-	mu       sync.Mutex
+	mu sync.Mutex // guards what follows
+	// two is replaced when the group's word closes the breaker.
+	two      *gobreaker.TwoStepCircuitBreaker[struct{}]
+	shut     bool // open or half-open
 	openedAt time.Time
-	changed  chan struct{}
+	// until is when probing may begin, by anybody in the group.
+	until time.Time
+	// probing says that until then it is us who probe.
+	probing bool
+	turns   turns
+	tell    func(BreakerNews) // may be nil
+	trust   trust
+	changed chan struct{}
 }
 
 func newBreaker(name string, cfg BreakerConfig, onChange func(BreakerState)) *breaker {
-	b := &breaker{cfg: cfg, changed: make(chan struct{})}
-	b.two = gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
-		Name:         name,
-		MaxRequests:  uint32(cfg.Probes),
-		Interval:     cfg.Window,
-		BucketPeriod: cfg.Window / 10,
-		Timeout:      cfg.Open,
+	b := &breaker{name: name, cfg: cfg, onChange: onChange, changed: make(chan struct{})}
+	b.two = b.fresh()
+	return b
+}
+
+// fresh returns a breaker that is closed and has seen nothing.
+func (b *breaker) fresh() (two *gobreaker.TwoStepCircuitBreaker[struct{}]) {
+	two = gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
+		Name:         b.name,
+		MaxRequests:  uint32(b.cfg.Probes),
+		Interval:     b.cfg.Window,
+		BucketPeriod: b.cfg.Window / 10,
+		Timeout:      b.timeout(),
 		ReadyToTrip: func(c gobreaker.Counts) bool {
 			ended := c.TotalSuccesses + c.TotalFailures
-			return int(ended) >= cfg.MinCalls && float64(c.TotalFailures) >= cfg.Ratio*float64(ended)
+			return b.heard.Load() || int(ended) >= b.cfg.MinCalls && float64(c.TotalFailures) >= b.cfg.Ratio*float64(ended)
 		},
-		IsSuccessful: func(err error) bool { return err == nil },
-		IsExcluded:   func(err error) bool { return errors.Is(err, errNoEvidence) },
-		OnStateChange: func(_ string, _, to gobreaker.State) {
-			b.mu.Lock()
-			if to == gobreaker.StateOpen {
-				b.openedAt = time.Now()
-			}
-			b.mu.Unlock()
-			b.wake()
-			onChange(BreakerState(to))
-		},
+		IsSuccessful:  func(err error) bool { return err == nil },
+		IsExcluded:    func(err error) bool { return errors.Is(err, errNoEvidence) },
+		OnStateChange: func(_ string, _, to gobreaker.State) { b.changeTo(two, BreakerState(to)) },
 	})
-	return b
+	return two
+}
+
+// timeout is gobreaker's own open period. It is shorter than ours, which holds, as
+// a breaker that opened on the group's word did so a little late.
+func (b *breaker) timeout() time.Duration { return max(1, b.cfg.Open-b.cfg.Open/10) }
+
+// changeTo follows a change of two's state.
+func (b *breaker) changeTo(two *gobreaker.TwoStepCircuitBreaker[struct{}], to BreakerState) {
+	b.mu.Lock()
+	if b.two != two {
+		b.mu.Unlock()
+		return // the group has closed it meanwhile
+	}
+	own := !b.heard.Load()
+	switch to {
+	case BreakerOpen:
+		b.shut, b.probing, b.openedAt = true, false, time.Now()
+		if own {
+			b.until = b.openedAt.Add(b.cfg.Open)
+			b.trust.agree()
+		}
+	case BreakerClosed:
+		b.shut, b.probing = false, false
+		b.trust.closed("", time.Now(), b.cfg.Open)
+	}
+	news, tell := BreakerNews{State: to, Until: b.until}, b.tell
+	b.mu.Unlock()
+	b.wake()
+	b.onChange(to)
+	if own && tell != nil && to != BreakerHalfOpen {
+		tell(news)
+	}
 }
 
 // errNoEvidence ends a call that says nothing about the vendor's health.
@@ -87,19 +132,24 @@ var errNoEvidence = errors.New("no evidence")
 // try returns the function that ends the call, or how long to wait before
 // asking again, or less if changed is closed; a wait of 0 means until changed.
 func (b *breaker) try() (done func(error), wait time.Duration, changed <-chan struct{}) {
+	now := time.Now()
 	b.mu.Lock()
-	changed = b.changed
+	two, changed := b.two, b.changed
+	wait = b.waitLocked(now)
+	// gobreaker opens strictly after its timeout.
+	opens := b.openedAt.Add(b.timeout()).Sub(now) + time.Microsecond
 	b.mu.Unlock()
-	done, err := b.two.Allow()
+	if wait > 0 {
+		return nil, max(time.Millisecond, wait), changed
+	}
+	done, err := two.Allow()
 	switch {
 	case errors.Is(err, gobreaker.ErrOpenState):
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		// gobreaker opens strictly after the timeout.
-		return nil, max(time.Millisecond, time.Until(b.openedAt.Add(b.cfg.Open))+time.Microsecond), changed
+		return nil, max(time.Millisecond, opens), changed
 	case err != nil:
 		return nil, 0, changed
 	}
+	b.probe(two, now)
 	return done, 0, nil
 }
 
@@ -121,7 +171,7 @@ func (b *breaker) end(done func(error), err error, elapsed time.Duration) {
 	default:
 		done(errNoEvidence) // throttled and lane faults have ways of their own
 	}
-	if b.two.State() == gobreaker.StateHalfOpen {
+	if b.state() == BreakerHalfOpen {
 		b.wake() // an excluded probe changes no state, but leaves room
 	}
 }
@@ -134,5 +184,13 @@ func (b *breaker) wake() {
 	b.changed = make(chan struct{})
 }
 
-// state returns the present state.
-func (b *breaker) state() BreakerState { return BreakerState(b.two.State()) }
+// state returns the present state. While others are to probe it is open.
+func (b *breaker) state() BreakerState {
+	b.mu.Lock()
+	two, held := b.two, b.shut && !b.probing && time.Now().Before(b.until)
+	b.mu.Unlock()
+	if held {
+		return BreakerOpen
+	}
+	return BreakerState(two.State())
+}

@@ -12,12 +12,15 @@ import (
 // configured rate each second until it is out of the way again. It can only
 // leave slots of the timetable unused, never add one.
 type ceiling struct {
-	full    float64 // configured calls per second of this replica's vendor; 0: no limit
 	mu      sync.Mutex
-	current float64 // below full while it adapts
+	full    float64 // the timetable's calls per second for the group; 0: no limit
+	current float64 // of the group; below full while it adapts
+	// part is how much of the timetable is this replica's, 0 to 1. Each slows
+	// its own slots down alike, and so all of them together.
+	part    float64
 	raised  time.Time
-	blocked time.Time // no call before
-	limiter *rate.Limiter
+	blocked time.Time     // no call before
+	limiter *rate.Limiter // of this replica
 }
 
 // throttleDefault is the back-off after a 429 that names none.
@@ -31,13 +34,15 @@ func newCeiling(perSecond float64) *ceiling {
 	// Slots come evenly and at full speed at most, so a burst cannot hurt; it
 	// lets a rate between two whole fractions of the timetable's come out right.
 	burst := 1 + int(perSecond/10)
-	return &ceiling{full: perSecond, current: perSecond, limiter: rate.NewLimiter(rate.Inf, burst)}
+	return &ceiling{full: perSecond, current: perSecond, part: 1, limiter: rate.NewLimiter(rate.Inf, burst)}
 }
 
-// allow says whether a call may be made at the time, and if not, when to ask again.
-func (c *ceiling) allow(at time.Time) (again time.Time, ok bool) {
+// allow says whether a call may be made at the time, at which the timetable makes
+// full calls per second and part of them are ours, and if not, when to ask again.
+func (c *ceiling) allow(at time.Time, full, part float64) (again time.Time, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.follow(at, full, part)
 	if at.Before(c.blocked) {
 		return c.blocked, false
 	}
@@ -67,26 +72,52 @@ func (c *ceiling) throttle(now time.Time, after time.Duration) (until time.Time)
 	}
 	c.blocked = until
 	if c.full == 0 {
-		return until
+		return until // there is no rate to halve
 	}
 	c.current = max(c.current/2, c.full/64)
 	c.raised = until
-	c.limiter.SetLimitAt(until, rate.Limit(c.current))
+	c.limit(until)
 	return until
+}
+
+// follow keeps the ceiling in proportion to the timetable.
+func (c *ceiling) follow(at time.Time, full, part float64) {
+	if full == c.full && part == c.part {
+		return
+	}
+	if c.current >= c.full {
+		c.current = full
+	} else {
+		c.current *= full / c.full
+	}
+	c.full, c.part = full, part
+	c.limit(at)
+}
+
+// limit sets the limiter to this replica's part of the ceiling.
+func (c *ceiling) limit(at time.Time) {
+	if c.current >= c.full {
+		c.limiter.SetLimitAt(at, rate.Inf)
+		return
+	}
+	c.limiter.SetLimitAt(at, rate.Limit(c.current*c.part))
 }
 
 func (c *ceiling) raise(now time.Time) {
 	if c.current >= c.full || !now.After(c.raised) {
 		return
 	}
-	c.current += c.full / 20 * now.Sub(c.raised).Seconds()
+	c.current = min(c.full, c.current+c.full/20*now.Sub(c.raised).Seconds())
 	c.raised = now
-	if c.current >= c.full {
-		c.current = c.full
-		c.limiter.SetLimitAt(now, rate.Inf)
-		return
-	}
-	c.limiter.SetLimitAt(now, rate.Limit(c.current))
+	c.limit(now)
+}
+
+// lowered says whether the ceiling keeps calls from being made.
+func (c *ceiling) lowered(now time.Time) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.raise(now)
+	return c.current < c.full || now.Before(c.blocked)
 }
 
 // rate returns the present ceiling in calls per second; 0 means none.

@@ -30,6 +30,9 @@ const (
 	// takes every call with it until the kernel gives up, some 15 minutes.
 	pingAfter, pingWait = 15 * time.Second, 10 * time.Second
 	maxHeaderBytes      = 64 << 10
+	// sessionsKept is how many hosts a client resumes TLS sessions with: the
+	// vendor's, and perhaps one that gives it tokens.
+	sessionsKept = 8
 )
 
 // NewHTTPClient returns a client for one vendor: TLS 1.2 or newer, HTTP/2 where
@@ -37,6 +40,11 @@ const (
 // no Expect: 100-continue, no compression (answers are small, and a decoder
 // less reads outside bytes). It has no timeout but for connecting and the TLS
 // handshake, 10 s each: a call's deadline is its context's.
+//
+// Over HTTP/2 a vendor says how many calls a connection takes at once; for each
+// beyond that net/http dials. Until a new connection has said so it takes 100, the
+// least that RFC 9113 recommends: a vendor that allows fewer makes calls wait
+// inside the client (net/http of Go 1.26).
 //
 // The caller closes its idle connections with CloseIdleConnections.
 func NewHTTPClient(o HTTPOptions) *http.Client {
@@ -47,7 +55,7 @@ func NewHTTPClient(o HTTPOptions) *http.Client {
 	return SingleRequest(&http.Client{Transport: &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
 		DialContext:            dial,
-		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: o.RootCAs},
+		TLSClientConfig:        tlsConfig(o.RootCAs),
 		TLSHandshakeTimeout:    connectTimeout,
 		ForceAttemptHTTP2:      true,
 		HTTP2:                  &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingWait},
@@ -57,6 +65,17 @@ func NewHTTPClient(o HTTPOptions) *http.Client {
 		MaxResponseHeaderBytes: maxHeaderBytes,
 		DisableCompression:     true,
 	}})
+}
+
+// tlsConfig resumes sessions, which net/http does not by itself: when a vendor's
+// gateway closes its idle connections, or restarts, all calls open theirs anew at
+// once, and a full handshake costs a signature and a chain of certificates each.
+func tlsConfig(roots *x509.CertPool) *tls.Config {
+	return &tls.Config{
+		MinVersion:         tls.VersionTLS12,
+		RootCAs:            roots,
+		ClientSessionCache: tls.NewLRUClientSessionCache(sessionsKept),
+	}
 }
 
 // SingleRequest returns a copy of c, with the same transport, that follows no

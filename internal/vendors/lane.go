@@ -12,11 +12,21 @@ import (
 
 // LaneConfig is what a lane needs to know beside its adapter.
 type LaneConfig struct {
-	// PerSecond is the vendor's allowance for the whole group, in calls per
-	// second; 0 means none. Headroom is the share of it that stays unused,
-	// to pay for clock skew between replicas and jitter on the way.
+	// Windows are the vendor's limits for the whole group; all hold at once. The
+	// shortest gives the pace, which is even, and calls go at that pace while
+	// the longer ones have room.
+	Windows []Window
+	// PerSecond is an even rate that holds beside the windows, in calls per
+	// second; 0 means none. Without one and without windows there is no limit.
 	PerSecond float64
-	Headroom  float64
+	// Headroom is the share of all limits that stays unused, to pay for clock
+	// skew between replicas and jitter on the way.
+	Headroom float64
+	// Schedule lowers the pace at times of the day. It needs a limit.
+	Schedule Schedule
+	// Lends: replicas lend each other slots (Trade), so that those of a gained
+	// shard are left alone for as long as its former owner may have lent them.
+	Lends bool
 	// MaxInFlight bounds the calls at the vendor, Timeout each of them.
 	MaxInFlight int
 	Timeout     time.Duration
@@ -40,12 +50,11 @@ type Lane struct {
 	valve    Valve
 	breaker  *breaker
 	ceiling  *ceiling
+	demand   demand
 
 	mu      sync.Mutex // guards what follows
-	table   timetable
-	last    int64   // the highest slot handed out
-	freed   []int64 // slots handed out and given back unused
-	changed chan struct{}
+	quota   quota
+	changed chan struct{} // closed and replaced when a waiter should look again
 }
 
 // ErrTimeout is the cause of a call that took longer than the lane's timeout.
@@ -61,15 +70,16 @@ func NewLane(adapter Adapter, cfg LaneConfig) *Lane {
 		metrics:  newLaneMetrics(cfg.Registerer, adapter.Name()),
 		inFlight: make(chan struct{}, cfg.MaxInFlight),
 		turn:     make(chan struct{}, 1),
-		ceiling:  newCeiling(cfg.PerSecond * (1 - cfg.Headroom)),
-		last:     -1,
 		changed:  make(chan struct{}),
+		quota:    newQuota(newLimits(cfg.PerSecond, cfg.Windows, cfg.Headroom), cfg.Schedule),
 	}
+	if cfg.Lends {
+		l.quota.table.wait = lendReach
+	}
+	l.ceiling = newCeiling(l.quota.plan.perSecond)
 	l.valve.OnChange = l.paused
 	l.breaker = newBreaker(string(adapter.Name()), cfg.Breaker, l.breakerChanged)
-	if cfg.PerSecond > 0 {
-		l.table = newTimetable(cfg.PerSecond * (1 - cfg.Headroom))
-	}
+	l.metrics.limits(l)
 	l.metrics.ceiling.Set(l.ceiling.rate())
 	return l
 }
@@ -77,8 +87,9 @@ func NewLane(adapter Adapter, cfg LaneConfig) *Lane {
 // Adapter returns the lane's adapter.
 func (l *Lane) Adapter() Adapter { return l.adapter }
 
-// PerSecond returns the vendor's allowance in calls per second, 0 for none.
-func (l *Lane) PerSecond() float64 { return l.cfg.PerSecond }
+// PerSecond returns the highest pace of the whole group in calls per second,
+// headroom included, 0 for none.
+func (l *Lane) PerSecond() float64 { return l.quota.limits.perSecond }
 
 // MaxInFlight returns the cap on calls at the vendor.
 func (l *Lane) MaxInFlight() int { return l.cfg.MaxInFlight }
@@ -93,12 +104,30 @@ func (l *Lane) Fault() error { return l.valve.Fault() }
 func (l *Lane) BreakerState() BreakerState { return l.breaker.state() }
 
 // SetShards replaces the shards whose slots this replica may use: numbers
-// below total.
+// below total. What was counted for a shard that left is forgotten; where calls
+// are counted, a gained one has no room before EndRestore.
+//
+// When there are more shards than before, the shares of the new ones come on top
+// of what the others had used: until the longest window has passed, it may hold
+// more calls than its limit, at most the new shards' part of it.
 func (l *Lane) SetShards(owned []int, total int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.table.setShards(owned, total, time.Now())
-	l.freed = nil
+	l.quota.setShards(owned, total, time.Now())
+	l.changedLocked()
+}
+
+// SetRate lowers the pace of the whole group to so many calls per second, less the
+// headroom; 0, or more than the limits allow, takes that back. All replicas are to
+// be told within a second, in which none makes a call.
+func (l *Lane) SetRate(perSecond float64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.quota.order(perSecond, time.Now())
+	l.changedLocked()
+}
+
+func (l *Lane) changedLocked() {
 	close(l.changed)
 	l.changed = make(chan struct{})
 }

@@ -395,3 +395,29 @@ func TestMetricsAreBornAtZeroAndLint(t *testing.T) {
 		t.Errorf("%d series of calls at the start, want %d (%v)", n, len(callResults), err)
 	}
 }
+
+// Each replica has only its part of the slots, so each must slow down in
+// proportion to that for the group to come back at half the rate.
+func TestThrottledGroupComesBackAtHalfTheRate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := &fakeAdapter{}
+		start := time.Now()
+		var wg sync.WaitGroup
+		for replica := range 3 {
+			l := NewLane(a, config())
+			l.SetShards([]int{replica}, 3)
+			l.BackOff(start.Add(5 * time.Second))
+			wg.Go(func() { drive(l, 10, 8*time.Second) })
+		}
+		wg.Wait()
+		n := 0
+		for _, at := range a.made() {
+			if d := at.Sub(start); d >= 6*time.Second && d < 7*time.Second {
+				n++
+			}
+		}
+		if n < 20 || n > 40 {
+			t.Errorf("%d calls in the second after the back-off, want about half of 49", n)
+		}
+	})
+}

@@ -10,6 +10,8 @@ import (
 
 // laneMetrics are the metrics of one lane; the vendor is a constant label.
 type laneMetrics struct {
+	reg        prometheus.Registerer // may be nil
+	vendor     event.Vendor
 	calls      *prometheus.CounterVec
 	duration   prometheus.Histogram
 	permitWait prometheus.Histogram
@@ -32,6 +34,7 @@ var callSeconds = []float64{.05, .1, .2, .3, .5, .75, 1, 1.5, 2, 3, 5, 10, 20, 3
 func newLaneMetrics(reg prometheus.Registerer, vendor event.Vendor) *laneMetrics {
 	labels := prometheus.Labels{"vendor": string(vendor)}
 	m := &laneMetrics{
+		reg: reg, vendor: vendor,
 		calls: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "reauth_vendor_calls_total", ConstLabels: labels,
 			Help: "Vendor calls that were made, by how they ended."}, []string{"result"}),
@@ -61,6 +64,25 @@ func newLaneMetrics(reg prometheus.Registerer, vendor event.Vendor) *laneMetrics
 		reg.MustRegister(m.calls, m.duration, m.permitWait, m.inFlight, m.paused, m.faults, m.breaker, m.ceiling, m.missed)
 	}
 	return m
+}
+
+// limits registers the metrics of the windows in which a lane counts calls.
+func (m *laneMetrics) limits(l *Lane) {
+	if m.reg == nil {
+		return
+	}
+	for i, w := range l.quota.limits.longer {
+		labels := prometheus.Labels{"vendor": string(m.vendor), "window": w.label()}
+		m.reg.MustRegister(
+			prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+				Name: "reauth_limit_used", ConstLabels: labels,
+				Help: "Calls within the window that count against this replica's share of a limit."},
+				func() float64 { used, _ := l.use(i); return float64(used) }),
+			prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+				Name: "reauth_limit_share", ConstLabels: labels,
+				Help: "Calls that this replica may make within the window, by the shards that it owns; 0 while the limit is spread evenly instead."},
+				func() float64 { _, share := l.use(i); return float64(share) }))
+	}
 }
 
 func (m *laneMetrics) ended(err error, elapsed time.Duration, ceiling float64, inFlight int) {

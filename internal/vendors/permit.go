@@ -19,28 +19,66 @@ const ahead = 5 * time.Millisecond
 // call was made; reserve again.
 var ErrMissed = errors.New("the permit's slot was missed")
 
-// Permit is a reserved slot, a place among the calls in flight, and the
-// breaker's and the valve's leave. It is used up by Lane.Call, or given back by
-// Release.
+// Permit is a reserved slot, with its call charged to every longer window, a
+// place among the calls in flight, and the breaker's and the valve's leave. It is
+// used up by Lane.Call, or given back by Release.
 type Permit struct {
 	// At is when the call may be made.
 	At time.Time
 
-	lane *Lane
-	slot int64 // -1 without a timetable
-	pass Pass
-	done func(error)
-	once sync.Once
+	lane    *Lane
+	slot    slot    // zero without a timetable
+	charged *counts // nil without longer windows
+	pass    Pass
+	done    func(error)
+	once    sync.Once
 }
 
-// Reserve waits until a call may be made at least lead from now, and not much
-// later, and returns the permit for it. Its only error is the context's cause.
+// NoRoomError says that a shard has used up its share of a window.
+type NoRoomError struct {
+	// Until is from when on it has room again, unless a permit is given back
+	// sooner.
+	Until time.Time
+}
+
+func (e *NoRoomError) Error() string { return "the shard's share of a limit is used up" }
+
+// ReserveFor waits until a call for a request of the shard may be made at least
+// lead from now, and not much later, and returns the permit for it. Its error is
+// the context's cause, or a *NoRoomError if the shard has no room soon.
+func (l *Lane) ReserveFor(ctx context.Context, shard int, lead time.Duration) (*Permit, error) {
+	start := time.Now()
+	for {
+		p, err := l.reserve(ctx, shard, lead, start)
+		var full *NoRoomError
+		if !errors.As(err, &full) {
+			return p, err
+		}
+		// Whoever waits for a shard's room must not hold up the other shards.
+		wait := time.Until(full.Until) - lead
+		if wait > soon {
+			return nil, err
+		}
+		if err := sleep(ctx, max(time.Millisecond, wait), nil); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// Reserve is ReserveFor for a call of no request. It waits as long as no shard
+// has room; its only error is the context's cause.
 func (l *Lane) Reserve(ctx context.Context, lead time.Duration) (*Permit, error) {
+	return l.reserve(ctx, anyShard, lead, time.Now())
+}
+
+// reserve reserves a permit on behalf of somebody who has waited since start.
+func (l *Lane) reserve(ctx context.Context, shard int, lead time.Duration, start time.Time) (*Permit, error) {
 	if err := take(ctx, l.inFlight); err != nil {
 		return nil, err
 	}
-	start := time.Now()
-	p, err := l.reserve(ctx, lead)
+	l.demand.begin(lead)
+	p, err := l.reserveInTurn(ctx, shard, lead)
+	l.demand.end(p != nil)
 	if err != nil {
 		<-l.inFlight
 		return nil, err
@@ -50,7 +88,7 @@ func (l *Lane) Reserve(ctx context.Context, lead time.Duration) (*Permit, error)
 	return p, nil
 }
 
-func (l *Lane) reserve(ctx context.Context, lead time.Duration) (*Permit, error) {
+func (l *Lane) reserveInTurn(ctx context.Context, shard int, lead time.Duration) (*Permit, error) {
 	if err := take(ctx, l.turn); err != nil {
 		return nil, err
 	}
@@ -60,12 +98,15 @@ func (l *Lane) reserve(ctx context.Context, lead time.Duration) (*Permit, error)
 		if err != nil {
 			return nil, err
 		}
-		p, wait, changed := l.try(pass, lead)
+		p, wait, changed, err := l.try(pass, shard, lead)
 		if p != nil {
 			return p, nil
 		}
 		pass.Release()
-		if err := sleep(ctx, wait, changed); err != nil {
+		if err == nil {
+			err = sleep(ctx, wait, changed)
+		}
+		if err != nil {
 			return nil, err
 		}
 	}
@@ -94,76 +135,85 @@ func (l *Lane) enter(ctx context.Context) (Pass, error) {
 }
 
 // try returns a permit, or how long to wait before asking again, or less if
-// changed is closed.
-func (l *Lane) try(pass Pass, lead time.Duration) (p *Permit, wait time.Duration, changed <-chan struct{}) {
+// changed is closed; a wait of 0 means until changed. Its error is a
+// *NoRoomError.
+func (l *Lane) try(pass Pass, shard int, lead time.Duration) (p *Permit, wait time.Duration, changed <-chan struct{}, err error) {
 	now := time.Now()
-	slot, at, wait, changed := l.candidate(now.Add(lead))
-	if at.IsZero() {
-		return nil, wait, changed
+	c, wait, changed, err := l.candidate(shard, now.Add(lead))
+	if err != nil || c.at.IsZero() {
+		return nil, wait, changed, err
 	}
-	if early := at.Sub(now) - lead - ahead; early > 0 {
-		return nil, early, changed
+	if early := c.at.Sub(now) - lead - ahead; early > 0 {
+		return nil, early, changed, nil
 	}
 	done, wait, woken := l.breaker.try()
 	if done == nil {
-		return nil, wait, woken
+		return nil, wait, woken, nil
 	}
-	if again, ok := l.ceiling.allow(at); !ok {
+	if again, ok := l.ceiling.allow(c.at, c.slot.perSecond, c.part); !ok {
 		done(errNoEvidence)
-		return nil, max(time.Millisecond, again.Sub(now)-lead-ahead), changed
+		return nil, max(time.Millisecond, again.Sub(now)-lead-ahead), changed, nil
 	}
-	l.takeSlot(slot)
-	return &Permit{At: at, lane: l, slot: slot, pass: pass, done: done}, 0, nil
+	return &Permit{At: c.at, lane: l, slot: c.slot, charged: l.take(c), pass: pass, done: done}, 0, nil, nil
 }
 
-// candidate returns the first slot at or past earliest that is free, without
-// taking it. A zero time means that there is none until changed.
-func (l *Lane) candidate(earliest time.Time) (slot int64, at time.Time, wait time.Duration, changed <-chan struct{}) {
+// candidate is a slot, and the shard that its call would be charged to.
+type candidate struct {
+	at    time.Time
+	slot  slot // zero without a timetable
+	shard int
+	part  float64 // how much of the timetable is ours, 0 to 1
+}
+
+// candidate returns the first slot at or past earliest that is free and that the
+// shard has room for, without taking it. A zero time means that there is none
+// before the wait is over, or changed closed; its error is a *NoRoomError.
+func (l *Lane) candidate(shard int, earliest time.Time) (c candidate, wait time.Duration, changed <-chan struct{}, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.cfg.PerSecond == 0 {
-		return -1, earliest, 0, l.changed
+	if l.quota.table.pace.perSecond == 0 {
+		return candidate{at: earliest, part: 1}, 0, l.changed, nil
 	}
-	l.dropPassed(earliest)
-	if len(l.freed) > 0 {
-		return l.freed[0], l.table.begin(l.freed[0]), 0, l.changed
-	}
-	slot, at, ok := l.table.next(l.last, earliest)
+	s, again, ok := l.quota.next(earliest)
 	if !ok {
-		return 0, time.Time{}, 0, l.changed
-	}
-	return slot, at, 0, l.changed
-}
-
-// dropPassed forgets the freed slots that begin too early to be of use. Those
-// that were given back late in a row are few, so a linear walk is right.
-func (l *Lane) dropPassed(earliest time.Time) {
-	kept := l.freed[:0]
-	for _, s := range l.freed {
-		if !l.table.begin(s).Before(earliest) {
-			kept = append(kept, s)
+		if !again.IsZero() {
+			wait = again.Sub(earliest)
 		}
+		return candidate{}, wait, l.changed, nil
 	}
-	l.freed = kept
+	c = candidate{at: s.begin, slot: s, shard: shard, part: l.quota.table.part()}
+	var calls int
+	var from time.Time
+	if shard == anyShard {
+		c.shard, calls, from = l.quota.roomiest(s.begin)
+	} else {
+		calls, from = l.quota.room(shard, s.begin)
+	}
+	switch {
+	case calls > 0:
+		return c, 0, l.changed, nil
+	case shard == anyShard:
+		return candidate{}, from.Sub(earliest), l.changed, nil
+	}
+	return candidate{}, 0, nil, &NoRoomError{Until: from}
 }
 
-func (l *Lane) takeSlot(slot int64) {
-	if slot < 0 {
-		return
+// take takes a candidate. Since it was found, its room can have become less only
+// by a call that a former owner's late claim told of.
+func (l *Lane) take(c candidate) *counts {
+	if c.slot == (slot{}) {
+		return nil
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.freed) > 0 && l.freed[0] == slot {
-		l.freed = l.freed[1:]
-	}
-	l.last = max(l.last, slot)
+	return l.quota.take(c.slot, c.shard, time.Now())
 }
 
 // owns says whether a slot that was handed out is still ours.
-func (l *Lane) owns(slot int64) bool {
+func (l *Lane) owns(s slot) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return slot < 0 || l.table.owns(slot)
+	return s == (slot{}) || l.quota.holds(s)
 }
 
 // wait sleeps until the slot begins. ErrMissed says that it is too late, or
@@ -175,7 +225,7 @@ func (p *Permit) wait(ctx context.Context) error {
 			return err
 		}
 	}
-	if p.slot >= 0 && time.Since(p.At) > lateness {
+	if p.slot != (slot{}) && time.Since(p.At) > lateness {
 		p.lane.metrics.missed.Inc()
 		return ErrMissed
 	}
@@ -196,15 +246,16 @@ func (p *Permit) Release() {
 	})
 }
 
-// free returns a slot that has not begun to those that may be taken.
+// free gives back the slot of a call that was not made, and its charge.
 func (l *Lane) free(p *Permit) {
-	if p.slot < 0 || time.Until(p.At) <= 0 {
+	if p.slot == (slot{}) {
 		return
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.table.owns(p.slot) {
-		l.freed = append(l.freed, p.slot)
+	l.quota.giveBack(p.slot, p.charged, time.Now())
+	if p.charged != nil {
+		l.changedLocked() // somebody may wait for room
 	}
 }
 

@@ -7,6 +7,28 @@ import (
 	"pgregory.net/rapid"
 )
 
+// even returns a timetable of perSecond slots a second.
+func even(perSecond float64) *timetable {
+	return &timetable{pace: pace{perSecond: perSecond, over: time.Second}}
+}
+
+// slots returns the slots of the owned shards from start on and before end.
+func (t *timetable) slots(start, end time.Time) (slots []slot) {
+	for s, again, ok := t.next(time.Time{}, start); ; s, again, ok = t.next(s.begin, start) {
+		switch {
+		case ok && s.begin.Before(end):
+			slots = append(slots, s)
+		case !ok && !again.IsZero() && again.Before(end):
+			start = again
+			if len(slots) > 0 {
+				s = slots[len(slots)-1]
+			}
+		default:
+			return slots
+		}
+	}
+}
+
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 // Every slot of the clock has exactly one owner, whatever the split, and the
@@ -24,13 +46,13 @@ func TestSlotsOfAllOwnersAddUpToTheRate(t *testing.T) {
 		taken := map[int64]bool{}
 		start, end := noon.Add(time.Minute), noon.Add(time.Minute+10*time.Second)
 		for _, shards := range owned {
-			tt := newTimetable(rate)
+			tt := even(rate)
 			tt.setShards(shards, total, noon)
-			for slot, begin, ok := tt.next(-1, start); ok && begin.Before(end); slot, begin, ok = tt.next(slot, start) {
-				if taken[slot] {
-					t.Fatalf("slot %d has two owners", slot)
+			for _, s := range tt.slots(start, end) {
+				if taken[s.number] {
+					t.Fatalf("slot %d has two owners", s.number)
 				}
-				taken[slot] = true
+				taken[s.number] = true
 			}
 		}
 		if got, want := float64(len(taken)), rate*10; got < want-1 || got > want+1 {
@@ -41,30 +63,30 @@ func TestSlotsOfAllOwnersAddUpToTheRate(t *testing.T) {
 
 func TestNoSlidingSecondHoldsMoreThanTheLimit(t *testing.T) {
 	for _, limit := range []int{10, 50, 100, 400} {
-		tt := newTimetable(float64(limit) * 0.98)
+		tt := even(float64(limit) * 0.98)
 		tt.setShards([]int{0, 1, 2}, 3, noon)
-		var begins []time.Time
-		for slot, begin, _ := tt.next(-1, noon.Add(time.Minute)); len(begins) < 5*limit; slot, begin, _ = tt.next(slot, noon) {
-			begins = append(begins, begin)
+		slots := tt.slots(noon.Add(time.Minute), noon.Add(time.Minute+5*time.Second))
+		if len(slots) < 4*limit {
+			t.Fatalf("%d slots in 5 s", len(slots))
 		}
 		// 20 ms of jitter is what the headroom of 2 % pays for.
-		for i := limit; i < len(begins); i++ {
-			if begins[i].Sub(begins[i-limit]) < time.Second+20*time.Millisecond {
-				t.Fatalf("limit %d: %d calls within %v", limit, limit+1, begins[i].Sub(begins[i-limit]))
+		for i := limit; i < len(slots); i++ {
+			if d := slots[i].begin.Sub(slots[i-limit].begin); d < time.Second+20*time.Millisecond {
+				t.Fatalf("limit %d: %d calls within %v", limit, limit+1, d)
 			}
 		}
 	}
 }
 
 func TestGainedShardWaitsForTheHandoverAndKeptOneDoesNot(t *testing.T) {
-	tt := newTimetable(1000)
+	tt := even(1000)
 	tt.setShards([]int{0}, 2, noon)
 	later := noon.Add(time.Minute)
 	tt.setShards([]int{0, 1}, 2, later)
 	seen := map[int64]time.Time{}
-	for slot, begin, _ := tt.next(-1, later); begin.Before(later.Add(time.Second)); slot, begin, _ = tt.next(slot, later) {
-		if _, ok := seen[slot%2]; !ok {
-			seen[slot%2] = begin
+	for _, s := range tt.slots(later, later.Add(time.Second)) {
+		if _, ok := seen[s.number%2]; !ok {
+			seen[s.number%2] = s.begin
 		}
 	}
 	if got := seen[0].Sub(later); got > 2*time.Millisecond {
@@ -76,13 +98,13 @@ func TestGainedShardWaitsForTheHandoverAndKeptOneDoesNot(t *testing.T) {
 }
 
 func TestNoShardsNoSlots(t *testing.T) {
-	tt := newTimetable(10)
-	if _, _, ok := tt.next(-1, noon); ok {
+	tt := even(10)
+	if _, _, ok := tt.next(time.Time{}, noon); ok {
 		t.Error("a timetable without shards gave a slot")
 	}
 	tt.setShards([]int{0}, 1, noon)
 	tt.setShards(nil, 1, noon)
-	if _, _, ok := tt.next(-1, noon); ok {
+	if _, _, ok := tt.next(time.Time{}, noon); ok {
 		t.Error("a timetable that lost its shards gave a slot")
 	}
 }
