@@ -21,6 +21,7 @@ var arrows = map[string][]string{
 	"reauth/internal/ledger":   {"reauth/internal/event"},
 	"reauth/internal/vendors":  {"reauth/internal/event"},
 	"reauth/internal/storage":  {"reauth/internal/event"},
+	"reauth/internal/lending":  {"reauth/internal/event", "reauth/internal/vendors"},
 	"reauth/internal/ops":      {},
 	"reauth/internal/pipeline": {
 		"reauth/internal/event", "reauth/internal/stream", "reauth/internal/ledger",
@@ -46,6 +47,8 @@ var homes = map[string][]string{
 	"github.com/aws/aws-sdk-go-v2":      {"reauth/internal/storage"},
 	"github.com/sony/gobreaker":         {"reauth/internal/vendors"},
 	"golang.org/x/time":                 {"reauth/internal/vendors"},
+	"github.com/redis/go-redis":         {"reauth/internal/lending"},
+	"github.com/alicebob/miniredis":     {},
 	"github.com/twmb/franz-go":          {"reauth/internal/sandbox"},
 	"github.com/johannesboyne/gofakes3": {"reauth/internal/sandbox"},
 	"github.com/Shopify/toxiproxy":      {},
