@@ -23,10 +23,12 @@ const (
 	hedgeBurst = 8
 	// hedgeSooner is the least delay: shorter ones tell noise from noise.
 	hedgeSooner = 20 * time.Millisecond
-	// hedgeQuantile of hedgeSample fetches were faster than the delay. It is
-	// found anew after each tenth of the sample.
+	// hedgeQuantile of the last hedgeSample fetches were faster than the delay,
+	// which is found anew every hedgeEvery. With a smaller sample the delay of a
+	// store of whose answers some 4 % are slow is now and then that of the slow.
 	hedgeQuantile = .95
-	hedgeSample   = 200
+	hedgeSample   = 1000
+	hedgeEvery    = 20
 )
 
 // The results of a hedge.
@@ -90,7 +92,7 @@ func (h *hedges) observe(took time.Duration) {
 		h.times[h.next] = took
 		h.next = (h.next + 1) % hedgeSample
 	}
-	if h.fresh++; h.fresh < hedgeSample/10 {
+	if h.fresh++; h.fresh < hedgeEvery {
 		return
 	}
 	h.fresh = 0
