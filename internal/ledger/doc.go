@@ -29,6 +29,13 @@
 // counts; a parking counts only for the claim that it names, or a later one; an
 // answer always counts, unless there is one, since it was paid for.
 //
+// # Orders
+//
+// What an operator orders of the consumers stands in the ledger of every shard,
+// under keys with a slash, which no request id has. Of two orders with one subject
+// the one that was issued later holds, wherever it stands in the log. A version
+// that does not know an order's kind passes it over as unreadable.
+//
 // # Restoring
 //
 // Applying the records of the window in the order of the log gives the shard's

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -21,7 +22,7 @@ var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 func source(offset int64) Source { return Source{Topic: "requests", Offset: offset} }
 
 func claim(n int, owner string, until time.Time) Record {
-	return Record{Step: Claimed, Claim: n, Owner: owner, Until: &until, Called: &noon, Source: source(7)}
+	return Record{Step: Claimed, Claim: n, Owner: owner, Until: &until, Called: &noon, Vendor: event.Argos, Source: source(7)}
 }
 
 func answer(n int, outcome event.Outcome) Record {
@@ -284,6 +285,66 @@ func TestIDsAreForgottenAfterTheWindow(t *testing.T) {
 	}
 }
 
+func TestAnswerOfNobodysRequestDoesNotHoldUpCheckpointsForEver(t *testing.T) {
+	s := replay(t, "stray", answer(1, event.Approved))
+	if at := s.Checkpoint(noon.Add(time.Hour)); at.After(noon) {
+		t.Fatalf("checkpoint %s passes an answer that may not be published", at)
+	}
+	now := noon.Add(25 * time.Hour)
+	s.Forget(now)
+	if at := s.Checkpoint(now); !at.Equal(now) {
+		t.Errorf("checkpoint %s a window later, want %s", at, now)
+	}
+}
+
+func TestStandingOfAVerdictThatMayChange(t *testing.T) {
+	first := answer(1, event.Approved)
+	first.Answer.Reference, first.Answer.Revisable, first.Revision = "fav_1", true, 1
+	changed := Record{Step: Revised, Revision: 2, Answer: &Answer{Outcome: event.Rejected, Reference: "fav_1", CompletedAt: noon}}
+	plain := answer(1, event.Approved)
+	plain.Answer.Reference = "auth-1"
+	later := noon.Add(time.Minute)
+	for name, c := range map[string]struct {
+		log       []Record
+		reference string
+		want      Standing
+	}{
+		"first answer":      {[]Record{claim(1, "a", later), first}, "fav_1", Standing{noon.Add(time.Second), 1, event.Approved}},
+		"changed":           {[]Record{claim(1, "a", later), first, changed}, "fav_1", Standing{noon.Add(time.Second), 2, event.Rejected}},
+		"repeated":          {[]Record{claim(1, "a", later), first, changed, first}, "fav_1", Standing{noon.Add(time.Second), 2, event.Rejected}},
+		"not to be changed": {[]Record{claim(1, "a", later), plain}, "auth-1", Standing{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := replay(t, "r", c.log...)
+			got, known := s.Standing(c.reference)
+			if known != (c.want != Standing{}) || known && (!got.Answered.Equal(c.want.Answered) || got.Revision != c.want.Revision || got.Outcome != c.want.Outcome) {
+				t.Errorf("standing %+v, %v, want %+v", got, known, c.want)
+			}
+			s.Forget(noon.Add(25 * time.Hour))
+			if _, known := s.Standing(c.reference); known {
+				t.Error("remembered after the window")
+			}
+		})
+	}
+}
+
+func TestStateOfAPendingVerdictOutlivesClaims(t *testing.T) {
+	waiting := parking(1, noon)
+	waiting.Why, waiting.State, waiting.Reference = "awaits_vendor", "state-1", "fav_1"
+	s := replay(t, "r", claim(1, "a", noon), waiting, claim(2, "b", noon.Add(time.Minute)))
+	ours := s.Restored(map[string]int64{"requests": 8})
+	if len(ours) != 1 || ours[0].Step != Claimed {
+		t.Fatalf("restored %+v", ours)
+	}
+	if state, reference := ours[0].Pending(); state != "state-1" || reference != "fav_1" {
+		t.Errorf("state %q, reference %q", state, reference)
+	}
+	apply(t, s, "r", parking(2, noon))
+	if state, _ := ours[0].Pending(); state != "" {
+		t.Error("the state of a parking outlives the next one")
+	}
+}
+
 func TestUnreadableRecordsAreRefusedAndIgnored(t *testing.T) {
 	for name, c := range map[string]struct{ key, value string }{
 		"empty":                 {"r", ""},
@@ -292,6 +353,8 @@ func TestUnreadableRecordsAreRefusedAndIgnored(t *testing.T) {
 		"unknown step":          {"r", `{"step":"charged"}`},
 		"claim without an end":  {"r", `{"step":"claimed","claim":1,"owner":"a"}`},
 		"parking without a due": {"r", `{"step":"parked","claim":1}`},
+		"answer without one":    {"r", `{"step":"answered"}`},
+		"answer cut short":      {"r", `{"step":"answered","claim":1,"answer":{"outcome":"approved"`},
 		"no key":                {"", `{"step":"claimed","claim":1,"owner":"a","until":"2026-01-01T00:00:00Z"}`},
 		"wrong type":            {"r", `{"step":"claimed","claim":"1"}`},
 		"checkpoint of nothing": {"", `{"step":"checkpoint"}`},
@@ -380,13 +443,15 @@ func FuzzScanClaim(f *testing.F) {
 	more := supersede(claim(12, "a", noon.Add(time.Nanosecond)))
 	more.Attempts, more.Calls = 3, 2
 	bare := plain
-	bare.Called, bare.Source = nil, Source{}
-	for _, r := range []Record{plain, more, bare, parking(2, noon)} {
+	bare.Called, bare.Source, bare.Vendor = nil, Source{}, ""
+	former := plain
+	former.Vendor = ""
+	for _, r := range []Record{plain, more, bare, former, parking(2, noon), reserving(1, "c", 100, 0), reserving(2, "", 0, 1)} {
 		f.Add(r.Encode())
 	}
 	f.Add([]byte(`{"step":"claimed","claim":01,"owner":"a","until":"2026-03-01T12:00:00Z"}`))
 	f.Fuzz(func(t *testing.T, value []byte) {
-		got, ok := scanClaim(value, &names{})
+		got, ok := (&scanner{names: &names{}, spent: &spent{}}).claim(value)
 		if !ok {
 			return
 		}
@@ -402,10 +467,66 @@ func FuzzScanClaim(f *testing.F) {
 }
 
 func TestOurOwnClaimsAreScanned(t *testing.T) {
-	for _, r := range []Record{claim(1, "host/id", noon.Add(time.Nanosecond)), supersede(claim(2, "a", noon))} {
-		if _, ok := scanClaim(r.Encode(), &names{}); !ok {
+	unnamed := claim(1, "a", noon)
+	unnamed.Vendor = ""
+	for _, r := range []Record{claim(1, "host/id", noon.Add(time.Nanosecond)), supersede(claim(2, "a", noon)), unnamed} {
+		if _, ok := (&scanner{names: &names{}, spent: &spent{}}).claim(r.Encode()); !ok {
 			t.Errorf("%s is left to Decode", r.Encode())
 		}
+	}
+}
+
+// Whoever counts calls must hear of every claim in the log, and of none twice.
+func TestEveryClaimInTheLogIsToldOf(t *testing.T) {
+	later := noon.Add(time.Minute)
+	former, unscanned := claim(2, "a", later), claim(1, "é", later)
+	former.Vendor, former.Called = "", nil
+	called := noon.Add(time.Hour)
+	unscanned.Vendor, unscanned.Called = event.Faceki, &called
+	s := NewShard(24 * time.Hour)
+	var told []string
+	s.OnClaim(func(vendor event.Vendor, called time.Time) {
+		told = append(told, fmt.Sprint(vendor, "+", called.Sub(noon)))
+	})
+	apply(t, s, "r", claim(1, "a", later), former, claim(1, "b", later), parking(2, later), answer(2, event.Approved), claim(3, "late", later))
+	apply(t, s, "q", unscanned)
+	ours := claim(2, "us", later)
+	s.Note("q", ours, ours.Encode(), noon)
+	want := []string{"argos+0s", "+1s", "argos+0s", "argos+0s", "faceki+1h0m0s"}
+	if diff := cmp.Diff(want, told); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// A claim of before vendors were written is read as ever, and a reader of
+// before then reads the claims of now.
+func TestClaimOnTheWire(t *testing.T) {
+	const now = `{"step":"claimed","claim":1,"source":{"topic":"requests","offset":7},"owner":"a","until":"2026-03-01T12:01:00Z","called":"2026-03-01T12:00:00Z","vendor":"argos"}`
+	r := claim(1, "a", noon.Add(time.Minute))
+	if got := string(r.Encode()); got != now {
+		t.Errorf("a claim is written as\n%s, want\n%s", got, now)
+	}
+	r.Vendor = ""
+	former := strings.Replace(now, `,"vendor":"argos"`, "", 1)
+	if got := string(r.Encode()); got != former {
+		t.Errorf("a claim without a vendor is written as\n%s, want\n%s", got, former)
+	}
+	if s := replay(t, "r", r); s.open[IDOf("r")].Step != Claimed {
+		t.Error("a claim without a vendor counts for nothing")
+	}
+}
+
+func TestClaimsAreAppliedWithoutAllocating(t *testing.T) {
+	s := NewShard(24 * time.Hour)
+	calls := 0
+	s.OnClaim(func(event.Vendor, time.Time) { calls++ })
+	key, value := []byte("request-1"), claim(1, "host/id", noon).Encode()
+	if allocs := testing.AllocsPerRun(1000, func() {
+		if err := s.Apply(key, value, noon); err != nil {
+			t.Fatal(err)
+		}
+	}); allocs != 0 || calls != 1001 {
+		t.Errorf("%v allocations for each of %d claims", allocs, calls)
 	}
 }
 
@@ -426,6 +547,7 @@ func TestReferenceOfAnAnswer(t *testing.T) {
 func BenchmarkApplyClaim(b *testing.B) {
 	value := claim(1, "host/0b3b2b3e-6f1d-4c0e-9a86-0d2b7c41e935", noon.Add(time.Millisecond)).Encode()
 	s := NewShard(24 * time.Hour)
+	s.OnClaim(func(event.Vendor, time.Time) {})
 	key := []byte("request-1")
 	b.ReportAllocs()
 	for b.Loop() {

@@ -23,6 +23,13 @@ const (
 	// Checkpoint is about the shard, not a request: the results of everything
 	// that was answered up to a time, and before this record, are published.
 	Checkpoint Step = "checkpoint"
+	// Revised: the vendor has changed its verdict, and the result that says so
+	// is published.
+	Revised Step = "revised"
+	// Ordered is about the consumers, not a request: an order of an operator.
+	Ordered Step = "order"
+	// Summed is about the shard, not a request: what its requests cost.
+	Summed Step = "spent"
 )
 
 // Record is one record of the ledger. Which fields are set depends on Step.
@@ -30,6 +37,9 @@ type Record struct {
 	// Step comes first on the wire: a restore tells records apart by it
 	// without reading the rest.
 	Step Step `json:"step"`
+	// Claimed, answered, parked: what the request costs or may cost, if its
+	// vendor has prices. It stands this early for the same reason.
+	Spend *Spend `json:"spend,omitempty"`
 	// Claim numbers a request's claims from 1. An answer or a parking names
 	// the claim that it ends, so that one that comes late is known as such.
 	Claim int `json:"claim,omitempty"`
@@ -44,6 +54,9 @@ type Record struct {
 	// Called is when the call is made at the earliest, by our clock: since when
 	// to look for it should its outcome be unknown.
 	Called *time.Time `json:"called,omitempty"`
+	// Vendor is the vendor that is called. Claims of before it was written have
+	// none.
+	Vendor event.Vendor `json:"vendor,omitempty"`
 	// Supersede: the claim reopens a request that was answered.
 	Supersede bool `json:"supersede,omitempty"`
 
@@ -60,12 +73,26 @@ type Record struct {
 	// Unknown is set when the last call's outcome is unknown: Called then
 	// says since when to look for it.
 	Unknown bool `json:"unknown,omitempty"`
+	// State and Reference are the vendor's, of a verdict that is still to come
+	// (vendors.Pending).
+	State     string `json:"state,omitempty"`
+	Reference string `json:"reference,omitempty"`
 	// Original is the request's record: once parked, its source is done and
 	// may be gone.
 	Original *Original `json:"original,omitempty"`
 
+	// Revised: Revision is that of the result, and Answer says what changed. An
+	// answer that is revisable has the revision of its result, too.
+	Revision int `json:"revision,omitempty"`
+
 	// Checkpoint: Published is the time up to which.
 	Published *time.Time `json:"published,omitempty"`
+
+	// Ordered.
+	Order *Order `json:"order,omitempty"`
+
+	// Summed.
+	Spent *Spent `json:"spent,omitempty"`
 }
 
 // Source is the position of a request's record. Its partition is the shard's.
@@ -77,18 +104,26 @@ type Source struct {
 // Answer is what is needed besides the request to make its result anew, the
 // same in every field.
 type Answer struct {
-	Outcome     event.Outcome      `json:"outcome"`
-	Reasons     []event.Reason     `json:"reasons,omitempty"`
-	Codes       []string           `json:"codes,omitempty"`
-	Scores      map[string]float64 `json:"scores,omitempty"`
-	Reference   string             `json:"reference,omitempty"`
-	Liveness    event.Liveness     `json:"liveness,omitempty"`
-	SHA256      string             `json:"sha256,omitempty"`
-	Bytes       int64              `json:"bytes,omitempty"`
-	TimingsMS   event.Timings      `json:"timings_ms"`
-	CompletedAt time.Time          `json:"completed_at"`
-	Attempts    int                `json:"attempts,omitempty"`
-	Calls       int                `json:"calls,omitempty"`
+	Outcome   event.Outcome      `json:"outcome"`
+	Reasons   []event.Reason     `json:"reasons,omitempty"`
+	Codes     []string           `json:"codes,omitempty"`
+	Scores    map[string]float64 `json:"scores,omitempty"`
+	Reference string             `json:"reference,omitempty"`
+	Liveness  event.Liveness     `json:"liveness,omitempty"`
+	SHA256    string             `json:"sha256,omitempty"`
+	Bytes     int64              `json:"bytes,omitempty"`
+	// SelfieVersion is the S3 version id of the selfie, if it has one.
+	SelfieVersion string        `json:"selfie_version,omitempty"`
+	TimingsMS     event.Timings `json:"timings_ms"`
+	CompletedAt   time.Time     `json:"completed_at"`
+	Attempts      int           `json:"attempts,omitempty"`
+	Calls         int           `json:"calls,omitempty"`
+	// Cost is what the request cost, and Currency the code of its currency, empty
+	// if the vendor had no prices.
+	Cost     event.Amount `json:"cost,omitempty"`
+	Currency string       `json:"currency,omitempty"`
+	// Revisable: the vendor may change its verdict.
+	Revisable bool `json:"revisable,omitempty"`
 	// Dead is set for a failed request: why its original is also in the
 	// dead-letter topic.
 	Dead *Dead `json:"dead,omitempty"`
@@ -142,29 +177,31 @@ func Decode(value []byte) (Record, error) {
 
 // check says what a record of its step lacks.
 func (r *Record) check() error {
-	var lacks string
+	var fits bool
+	var needs string
 	switch r.Step {
 	case Claimed:
-		if r.Claim < 1 || r.Owner == "" || r.Until == nil {
-			lacks = "claim, owner and until"
-		}
+		fits, needs = r.Claim >= 1 && r.Owner != "" && r.Until != nil, "claim, owner and until"
 	case Answered:
-		if r.Claim < 0 || r.Answer == nil || r.Answer.Outcome == "" {
-			lacks = "an answer"
-		}
+		fits, needs = r.Claim >= 0 && r.Answer != nil && r.Answer.Outcome != "", "an answer"
 	case Parked:
-		if r.Due == nil || r.Original == nil {
-			lacks = "due and original"
-		}
+		fits, needs = r.Due != nil && r.Original != nil, "due and original"
+	case Revised:
+		fits, needs = r.Answer != nil && r.Answer.Reference != "" && r.Revision >= 2, "an answer with a reference, and a revision"
 	case Checkpoint:
-		if r.Published == nil {
-			lacks = "published"
-		}
+		fits, needs = r.Published != nil, "published"
+	case Ordered:
+		fits, needs = r.Order != nil && r.Order.Check() == nil, "an order that we know to follow"
+	case Summed:
+		fits, needs = r.Spent != nil && !r.Spent.Through.IsZero(), "what was spent through when"
 	default:
 		return fmt.Errorf("%w: unknown step", ErrUnreadable)
 	}
-	if lacks != "" {
-		return fmt.Errorf("%w: a record of this step needs %s", ErrUnreadable, lacks)
+	if !r.Spend.sane() {
+		fits, needs = false, "amounts that are not negative"
+	}
+	if !fits {
+		return fmt.Errorf("%w: a record of this step needs %s", ErrUnreadable, needs)
 	}
 	return nil
 }
@@ -176,7 +213,7 @@ func stepOf(value []byte) Step {
 	if len(value) < len(head) || string(value[:len(head)]) != head {
 		return ""
 	}
-	for _, s := range []Step{Answered, Claimed, Parked, Checkpoint} {
+	for _, s := range []Step{Answered, Claimed, Parked, Checkpoint, Revised, Ordered, Summed} {
 		rest := value[len(head):]
 		if len(rest) > len(s) && string(rest[:len(s)]) == string(s) && rest[len(s)] == '"' {
 			return s

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"strconv"
 	"time"
+
+	"reauth/internal/event"
 )
 
 // A restore reads a claim for every request of the window, so claims are read
@@ -11,13 +13,27 @@ import (
 // time that encoding/json takes, and no allocation. Whatever is written in any
 // other way is left to Decode, and a fuzz test holds the two together.
 
-// scanClaim reads a claim written by Encode. ok is false if it is anything else.
-func scanClaim(value []byte, topics *names) (r Record, ok bool) {
+// scanner reads claims without allocating: what it returns is good until its
+// next scan.
+type scanner struct {
+	names         *names
+	spent         *spent
+	until, called time.Time
+	spend         Spend
+}
+
+// claim reads a claim written by Encode. ok is false if it is anything else.
+func (c *scanner) claim(value []byte) (r Record, ok bool) {
 	s := scan{rest: value, ok: true}
-	s.expect(`{"step":"claimed","claim":`)
+	s.expect(`{"step":"claimed"`)
+	if s.skip(spendHead) {
+		c.spend = c.readSpend(&s)
+		r.Spend = &c.spend
+	}
+	s.expect(`,"claim":`)
 	r.Step, r.Claim = Claimed, int(s.number())
 	if s.skip(`,"source":{"topic":"`) {
-		r.Source.Topic = topics.get(s.text())
+		r.Source.Topic = c.names.get(s.text())
 		s.expect(`,"offset":`)
 		r.Source.Offset = s.number()
 		s.expect(`}`)
@@ -25,11 +41,15 @@ func scanClaim(value []byte, topics *names) (r Record, ok bool) {
 	s.expect(`,"owner":"`)
 	owner := s.text()
 	s.expect(`,"until":"`)
-	until := s.time()
-	r.Until = &until
+	c.until = s.time()
+	r.Until = &c.until
 	if s.skip(`,"called":"`) {
-		called := s.time()
-		r.Called = &called
+		c.called = s.time()
+		r.Called = &c.called
+	}
+	if s.skip(`,"vendor":"`) {
+		r.Vendor = event.Vendor(c.names.get(s.text()))
+		s.ok = s.ok && r.Vendor != ""
 	}
 	r.Supersede = s.skip(`,"supersede":true`)
 	if s.skip(`,"attempts":`) {
@@ -40,6 +60,53 @@ func scanClaim(value []byte, topics *names) (r Record, ok bool) {
 	}
 	s.expect(`}`)
 	return r, s.ok && len(s.rest) == 0 && r.Claim > 0 && len(owner) > 0
+}
+
+const spendHead = `,"spend":{`
+
+// readSpend reads what follows spendHead.
+func (c *scanner) readSpend(s *scan) (v Spend) {
+	if s.skip(`"campaign":"`) {
+		v.Campaign = c.spent.name(s.text())
+		s.expect(`,`)
+	}
+	s.expect(`"day":`)
+	v.Day = Day(s.number())
+	for _, part := range []struct {
+		head   string
+		amount *event.Amount
+	}{{`,"reserved":`, &v.Reserved}, {`,"lost":`, &v.Lost}, {`,"cost":`, &v.Cost}} {
+		if s.skip(part.head) {
+			*part.amount = event.Amount(s.number())
+		}
+	}
+	s.expect(`}`)
+	s.ok = s.ok && v.sane()
+	return v
+}
+
+// answerSpend returns what an answered record's value says that it costs, nil if
+// nothing.
+func (c *scanner) answerSpend(value []byte) *Spend {
+	s := scan{rest: value, ok: true}
+	if !s.skip(`{"step":"answered"` + spendHead) {
+		return nil
+	}
+	if c.spend = c.readSpend(&s); s.ok {
+		return &c.spend
+	}
+	r, err := Decode(value)
+	if err != nil {
+		return nil
+	}
+	return r.Spend
+}
+
+// looksAnswered tells whether a value is, by its ends and what is between, an
+// answered record as Encode writes it. Others are for Decode to judge.
+func looksAnswered(value []byte) bool {
+	return stepOf(value) == Answered && bytes.HasSuffix(value, []byte("}}")) &&
+		bytes.Contains(value, []byte(`"answer":{"outcome":"`))
 }
 
 // ReferenceOf returns the vendor's reference in an answered record's value, ""
@@ -116,10 +183,10 @@ func (s *scan) time() time.Time {
 	return t
 }
 
-// maxNames is more than there are request topics.
-const maxNames = 8
+// maxNames is more than there are request topics, vendors, and reasons to park.
+const maxNames = 16
 
-// names gives all entries the same copy of a topic's name.
+// names gives all entries the same copy of a name that comes again and again.
 type names struct{ known []string }
 
 func (n *names) get(name []byte) string {

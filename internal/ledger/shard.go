@@ -34,6 +34,25 @@ type Entry struct {
 	// Once parked: the request id, the reason, and the request's record.
 	key, why string
 	original *Original
+	// verdict is that of the last parked record, nil if none is to come; a
+	// claim leaves it as it is.
+	verdict *pendingVerdict
+	// spend is what the request may cost, nil if nothing. Once Reserve has set
+	// it, it is kept: a record of ours that is read back is older than that.
+	spend     *Spend
+	spendKept bool
+}
+
+// pendingVerdict is what the vendor said of a verdict that is still to come.
+type pendingVerdict struct{ state, reference string }
+
+// Pending returns the vendor's state and reference of a verdict that is still to
+// come, empty if there is none.
+func (e *Entry) Pending() (state, reference string) {
+	if e.verdict == nil {
+		return "", ""
+	}
+	return e.verdict.state, e.verdict.reference
 }
 
 // Answer returns the answer; the entry must be answered.
@@ -49,11 +68,15 @@ func (e *Entry) Answer() (Answer, error) {
 // then its source is not done, and will be read again.
 func (e *Entry) Original() *Original { return e.original }
 
+// Why returns the reason of the last parked record.
+func (e *Entry) Why() string { return e.why }
+
 // Parking returns the request id and the value of the last parked record.
 func (e *Entry) Parking() (requestID string, value []byte) {
+	state, reference := e.Pending()
 	r := Record{
-		Step: Parked, Claim: e.Claim, Source: e.Source, Attempts: e.Attempts, Calls: e.Calls,
-		Due: &e.Due, Why: e.why, Original: e.original,
+		Step: Parked, Spend: e.spend, Claim: e.Claim, Source: e.Source, Attempts: e.Attempts, Calls: e.Calls,
+		Due: &e.Due, Why: e.why, State: state, Reference: reference, Original: e.original,
 	}
 	if !e.Called.IsZero() {
 		r.Unknown, r.Called = true, &e.Called
@@ -74,39 +97,72 @@ type Shard struct {
 	unconfirmed []*Entry
 	// answering are answers that are being written, with their times.
 	answering map[ID]time.Time
-	topics    names
+	names     names
+	scanner   scanner
+	onClaim   func(vendor event.Vendor, called time.Time) // may be nil
+	verdicts  verdicts
+	orders    orders
+	spent     spent
 }
 
 // NewShard returns an empty ledger that remembers answered ids for window.
 func NewShard(window time.Duration) *Shard {
-	return &Shard{
+	s := &Shard{
 		seen: newSeen(window), failed: map[ID]struct{}{},
-		open: map[ID]*Entry{}, answering: map[ID]time.Time{},
+		open: map[ID]*Entry{}, answering: map[ID]time.Time{}, verdicts: newVerdicts(window),
+		orders: orders{},
 	}
+	s.scanner.names, s.scanner.spent = &s.names, &s.spent
+	return s
 }
+
+// OnClaim sets what is told of each claim that Apply reads, for counting the
+// calls of a vendor: also of those that change nothing, since every claim may
+// have led to a call. called is when it was made at the earliest; vendor is empty
+// for a claim that names none. Claims of ours, which Note takes in, are not told
+// of. It is set before the first Apply.
+func (s *Shard) OnClaim(tell func(vendor event.Vendor, called time.Time)) { s.onClaim = tell }
 
 // Apply takes in a record as it stands in the log: key, value and the time that
 // its writer gave it. Its error wraps ErrUnreadable; the record is then ignored.
 func (s *Shard) Apply(key, value []byte, at time.Time) error {
-	if len(key) == 0 && stepOf(value) != Checkpoint {
+	if step := stepOf(value); len(key) == 0 && step != Checkpoint && step != Summed {
 		return fmt.Errorf("%w: no key", ErrUnreadable)
 	}
-	if stepOf(value) == Answered {
+	if looksAnswered(value) {
 		// By far the most records of a restore, and of nearly all of them
 		// nothing but the id will ever be asked for.
 		s.answered(IDOf(string(key)), value, at)
 		return nil
 	}
-	if r, ok := scanClaim(value, &s.topics); ok {
-		s.claimed(IDOf(string(key)), r)
+	r, scanned := s.scanner.claim(value)
+	if !scanned {
+		var err error
+		if r, err = Decode(value); err != nil {
+			return err
+		}
+	}
+	if r.Step == Claimed {
+		s.tellOf(r, at)
+		s.claimed(IDOf(string(key)), r) // and not step, for which the key would be copied
 		return nil
 	}
-	r, err := Decode(value)
-	if err != nil {
-		return err
+	if IsOrder(key) != (r.Step == Ordered) || r.Step == Ordered && r.Order.Key() != string(key) {
+		return fmt.Errorf("%w: its key is not that of its order", ErrUnreadable)
 	}
 	s.step(string(key), r, value, at)
 	return nil
+}
+
+// tellOf tells of a claim that was read, with the time that its writer gave it.
+func (s *Shard) tellOf(r Record, at time.Time) {
+	if s.onClaim == nil {
+		return
+	}
+	if r.Called != nil {
+		at = *r.Called
+	}
+	s.onClaim(r.Vendor, at)
 }
 
 // Note takes in a record that we wrote ourselves, once it is in the log.
@@ -124,6 +180,12 @@ func (s *Shard) step(requestID string, r Record, value []byte, at time.Time) {
 		s.parked(requestID, r, at)
 	case Checkpoint:
 		s.confirm(*r.Published)
+	case Revised:
+		s.Stand(r.Answer.Reference, Standing{Answered: at, Revision: r.Revision, Outcome: r.Answer.Outcome})
+	case Ordered:
+		s.ordered(*r.Order, at)
+	case Summed:
+		s.spent.summed(*r.Spent)
 	}
 }
 
@@ -153,6 +215,7 @@ func (s *Shard) claimed(id ID, r Record) {
 	e.Claim, e.Until, e.Source = r.Claim, *r.Until, r.Source
 	e.Attempts, e.Calls = r.Attempts, r.Calls
 	e.Step = Claimed
+	s.spendAsRead(e, r.Spend)
 	if r.Called != nil && e.Called.IsZero() {
 		e.Called = *r.Called
 	}
@@ -171,13 +234,18 @@ func (s *Shard) answered(id ID, value []byte, at time.Time) {
 		// the window. The answer itself says where its request is.
 		e = &Entry{ID: id}
 		if r, err := Decode(value); err == nil {
-			e.Source = Source{s.topics.get([]byte(r.Source.Topic)), r.Source.Offset}
+			e.Source = Source{s.names.get([]byte(r.Source.Topic)), r.Source.Offset}
 		}
 		s.open[id] = e
 	case e.Step == Answered:
 		return
 	}
 	e.Step, e.answered, e.at = Answered, value, at
+	s.spend(e, nil)
+	if v := s.scanner.answerSpend(value); v != nil {
+		s.spent.charge(*v, at)
+	}
+	s.noteStanding(value, at)
 	s.unconfirmed = append(s.unconfirmed, e)
 }
 
@@ -195,10 +263,15 @@ func (s *Shard) parked(requestID string, r Record, at time.Time) {
 		return
 	}
 	e.Step, e.Claim = Parked, r.Claim
-	e.Source = Source{s.topics.get([]byte(r.Source.Topic)), r.Source.Offset}
+	s.spendAsRead(e, r.Spend)
+	e.Source = Source{s.names.get([]byte(r.Source.Topic)), r.Source.Offset}
 	e.Attempts, e.Calls = r.Attempts, r.Calls
 	e.Due, e.at = *r.Due, at
-	e.key, e.why, e.original = requestID, s.topics.get([]byte(r.Why)), r.Original
+	e.key, e.why, e.original = requestID, s.names.get([]byte(r.Why)), r.Original
+	e.verdict = nil
+	if r.State != "" || r.Reference != "" {
+		e.verdict = &pendingVerdict{r.State, r.Reference}
+	}
 	e.Called = time.Time{}
 	if r.Unknown && r.Called != nil {
 		e.Called = *r.Called
@@ -332,6 +405,7 @@ func (s *Shard) Restored(committed map[string]int64) (ours []*Entry) {
 			// Its record is done, so its result is out, and the answer was
 			// before what we have read.
 			s.seen.add(id, e.Until)
+			s.spend(e, nil)
 			delete(s.open, id)
 		}
 	}
@@ -349,9 +423,19 @@ func (s *Shard) Stale(before time.Time) (stale []*Entry) {
 	return stale
 }
 
-// Forget drops ids that were answered before the window that ends now.
+// Forget drops ids that were answered before the window that ends now, and
+// answers of that age that nobody ever confirmed: their requests never came, so
+// they were not ours.
 func (s *Shard) Forget(now time.Time) {
+	for _, e := range s.unconfirmed {
+		if s.open[e.ID] == e && !e.Attended && e.at.Before(now.Add(-s.verdicts.window)) {
+			s.close(e)
+		}
+	}
 	s.seen.forget(now)
+	s.verdicts.forget(now)
+	s.spent.forget(now)
+	s.orders.forget(now.Add(-s.verdicts.window))
 	for id := range s.failed {
 		if !s.seen.has(id) {
 			delete(s.failed, id)
