@@ -1,6 +1,6 @@
 // Command producer publishes campaigns of face re-authentication requests, watches
-// them until every request has its result, shows the history of a request, and
-// sends dead letters back.
+// them until every request has its result, shows the history of a request, sends
+// dead letters back, and erases what is kept of a person.
 package main
 
 import (
@@ -26,8 +26,9 @@ func main() {
 
 // The exit codes.
 const (
-	exitFailed   = 1
-	exitTimedOut = 3
+	exitFailed     = 1
+	exitTimedOut   = 3
+	exitIncomplete = 4
 	// exitStopped is what a shell reports after Ctrl-C.
 	exitStopped = 130
 )
@@ -53,6 +54,8 @@ func execute(ctx context.Context, args []string, w world) int {
 		return exitStopped
 	case errors.Is(err, errTimedOut):
 		return exitTimedOut
+	case errors.Is(err, errIncomplete):
+		return exitIncomplete
 	}
 	return exitFailed
 }

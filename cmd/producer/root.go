@@ -23,16 +23,17 @@ func newRoot(w world) *cobra.Command {
 		Short: "Publish campaigns of face re-authentication requests and look after them",
 		Long: `producer publishes the requests of a manifest to Kafka as one campaign, watches
 a campaign until every request has its result, shows the history of one request,
-and lists dead letters or sends them back.
+lists dead letters or sends them back, erases what vendors and the bucket hold of
+a person, and steers the running consumers: pause, resume, rate and weight.
 
 Settings come from a YAML file and from the environment, the same ones as the
 consumer's: REAUTH_ and the path of the setting, levels joined by two
 underscores, such as REAUTH_KAFKA__BROKERS. Of all settings only kafka,
-default_vendor, selfies.bucket and selfies.allowed_buckets are used; no vendor's
-key is needed.
+default_vendor, selfies.bucket and selfies.allowed_buckets are used, and no
+vendor's key is needed, but for erase, which needs selfies and vendors in full.
 
 Exit codes: 0 done; 1 failed, rows were faulty, or nothing was found to show; 3
-watch timed out; 130 stopped by a signal.`,
+watch timed out; 4 not everything was erased; 130 stopped by a signal.`,
 		Example: `  producer publish --config reauth.yaml --watch autumn.csv
   producer watch --config reauth.yaml --campaign autumn-6ae9c21f03d1
   producer show --config reauth.yaml r-1042
@@ -44,6 +45,7 @@ watch timed out; 130 stopped by a signal.`,
 	}
 	s := &settings{environ: w.environ}
 	root.PersistentFlags().StringVar(&s.file, "config", "", "YAML file with the settings")
-	root.AddCommand(newPublish(s), newWatch(s), newShow(s), newDead(s), newVersion())
+	root.AddCommand(newPublish(s), newWatch(s), newShow(s), newDead(s), newErase(s),
+		newPause(s), newResume(s), newRate(s), newWeight(s), newOrders(s), newVersion())
 	return root
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -130,6 +131,21 @@ func (s scanner) scanAll(ctx context.Context, spans []span, visit func(event.Rec
 		})
 	}
 	return group.Wait()
+}
+
+// scanMetered is scanAll with a meter.
+func (s scanner) scanMetered(ctx context.Context, spans []span, visit func(event.Record) error) error {
+	total := 0
+	for _, sp := range spans {
+		total += int(max(0, sp.end-sp.next))
+	}
+	var done atomic.Int64
+	m := newMeter(s.messages, "read")
+	defer m.follow(func() reading { return reading{done: int(done.Load()), total: total} })()
+	return s.scanAll(ctx, spans, func(rec event.Record) error {
+		done.Add(1)
+		return visit(rec)
+	})
 }
 
 func lookUp(ctx context.Context, places []place, ask func(context.Context, place) (int64, error)) (map[place]int64, error) {

@@ -13,10 +13,14 @@ type settings struct {
 	environ []string
 }
 
+// load reads what most commands need.
 func (s *settings) load() (config.Config, error) {
-	c, err := config.Load(config.Source{
-		File: s.file, Environ: s.environ, Vendors: event.Vendors(), Groups: []string{"kafka", "selfies"},
-	})
+	return s.read(event.Vendors(), "kafka", "selfies")
+}
+
+// read reads the groups that are needed. vendors are those that may be enabled.
+func (s *settings) read(vendors []event.Vendor, groups ...string) (config.Config, error) {
+	c, err := config.Load(config.Source{File: s.file, Environ: s.environ, Vendors: vendors, Groups: groups})
 	if err != nil {
 		return config.Config{}, fmt.Errorf("the settings are wrong:\n%w", err)
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -136,15 +135,7 @@ func (s historySearch) read(ctx context.Context, places []place, h *history) err
 	if err != nil {
 		return err
 	}
-	total := 0
-	for _, sp := range spans {
-		total += int(max(0, sp.end-sp.next))
-	}
-	var done atomic.Int64
-	m := newMeter(s.messages, "read")
-	defer m.follow(func() reading { return reading{done: int(done.Load()), total: total} })()
-	return s.scanAll(ctx, spans, func(rec event.Record) error {
-		done.Add(1)
+	return s.scanMetered(ctx, spans, func(rec event.Record) error {
 		h.see(rec)
 		return nil
 	})

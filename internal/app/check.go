@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"strconv"
+	"strings"
 	"time"
 
 	"reauth/internal/config"
@@ -32,6 +33,7 @@ func Check(ctx context.Context, c config.Config, out io.Writer) (failed int) {
 	report("settings", "", nil)
 	checkKafka(ctx, c, report)
 	checkSelfies(ctx, c, report)
+	checkLimiter(ctx, c, report)
 	checkVendors(ctx, c, report)
 	return failed
 }
@@ -67,8 +69,22 @@ func checkSelfies(ctx context.Context, c config.Config, report reporter) {
 	report("selfies", "bucket "+c.Selfies.Bucket, err)
 }
 
+func checkLimiter(ctx context.Context, c config.Config, report reporter) {
+	if !c.Limiter.Redis.Used() {
+		return
+	}
+	redis, err := openRedis(c.Limiter.Redis)
+	if err == nil {
+		defer redis.Close()
+		bounded, cancel := context.WithTimeout(ctx, checkTime)
+		defer cancel()
+		err = redis.Check(bounded)
+	}
+	report("limiter", "redis at "+strings.Join(c.Limiter.Redis.Address, ","), err)
+}
+
 func checkVendors(ctx context.Context, c config.Config, report reporter) {
-	adapters, err := Adapters(c, nil)
+	adapters, err := Adapters(ctx, c, nil, nil)
 	if err != nil {
 		report("vendors", "", err)
 		return

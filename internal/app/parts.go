@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"os"
 	"time"
@@ -17,19 +16,14 @@ import (
 	"reauth/internal/storage"
 	"reauth/internal/stream"
 	"reauth/internal/vendors"
-	"reauth/internal/vendors/argos"
-	"reauth/internal/vendors/faceki"
 )
-
-// Vendors are the vendors that this build has an adapter for.
-var Vendors = []event.Vendor{event.Argos, event.Faceki}
 
 // OpenStore returns the selfie store. It makes no request.
 func OpenStore(ctx context.Context, c config.Config, registerer prometheus.Registerer) (*storage.Store, error) {
 	s := c.Selfies
-	inFlight := 0
+	atOnce := 0 // selfies that are fetched, and those that are tagged or deleted after their calls
 	for _, lane := range laneSettings(c) {
-		inFlight += lane.MaxInFlight
+		atOnce += pipeline.MaxPreparing + lane.MaxInFlight
 	}
 	return storage.Open(ctx, storage.Config{
 		Endpoint:       s.Endpoint,
@@ -41,54 +35,28 @@ func OpenStore(ctx context.Context, c config.Config, registerer prometheus.Regis
 		MaxMemory:      int64(s.MaxMemory),
 		MaxPixels:      s.MaxPixels,
 		Timeout:        s.Timeout,
-		Concurrency:    inFlight,
+		Hedge:          s.Hedge,
+		Concurrency:    atOnce,
+		AfterVerdict:   afterVerdict(s.AfterVerdict),
 		Registerer:     registerer,
 	})
 }
 
-// laneSettings returns the settings of the enabled vendors.
-func laneSettings(c config.Config) map[event.Vendor]config.Vendor {
-	all := map[event.Vendor]config.Vendor{
-		event.Argos: c.Vendors.Argos.Vendor, event.Faceki: c.Vendors.Faceki.Vendor, event.Checkout: c.Vendors.Checkout.Vendor,
+func afterVerdict(a config.AfterVerdict) storage.AfterVerdict {
+	actions := make(map[event.Outcome]storage.Action)
+	for outcome, action := range a.ByOutcome() {
+		actions[outcome] = storage.Action(action)
 	}
-	enabled := map[event.Vendor]config.Vendor{}
-	for _, name := range c.Vendors.Enabled() {
-		enabled[name] = all[name]
-	}
-	return enabled
+	return storage.AfterVerdict{Actions: actions, TagKey: a.TagKey, HoldTag: a.HoldTag}
 }
 
-// Adapters returns the adapters of the enabled vendors. A nil registerer leaves
-// their own metrics, which are counted either way, out of any registry.
-func Adapters(c config.Config, registerer prometheus.Registerer) (map[event.Vendor]vendors.Adapter, error) {
-	adapters := map[event.Vendor]vendors.Adapter{}
-	for name, settings := range laneSettings(c) {
-		client := vendors.NewHTTPClient(vendors.HTTPOptions{MaxInFlight: settings.MaxInFlight})
-		switch name {
-		case event.Argos:
-			a, err := argos.New(argos.Config{
-				BaseURL: settings.BaseURL, APIKey: c.Vendors.Argos.APIKey.Current, Client: client,
-			})
-			if err != nil {
-				return nil, fmt.Errorf("vendors.argos: %w", err)
-			}
-			adapters[name] = a
-		case event.Faceki:
-			f := c.Vendors.Faceki
-			a, err := faceki.New(faceki.Config{
-				BaseURL: settings.BaseURL, APIVersion: faceki.APIVersion(f.APIVersion),
-				ClientID: f.ClientID, ClientSecret: f.ClientSecret.Current,
-				OnAmbiguous: faceki.OnAmbiguous(f.OnAmbiguous), Client: client, Registerer: registerer,
-			})
-			if err != nil {
-				return nil, fmt.Errorf("vendors.faceki: %w", err)
-			}
-			adapters[name] = a
-		default:
-			return nil, fmt.Errorf("vendors.%s: this build has no adapter for it", name)
-		}
+// laneSettings returns the settings of the enabled vendors.
+func laneSettings(c config.Config) map[event.Vendor]config.Vendor {
+	enabled := map[event.Vendor]config.Vendor{}
+	for _, name := range c.Vendors.Enabled() {
+		enabled[name] = c.Vendors.Of(name)
 	}
-	return adapters, nil
+	return enabled
 }
 
 // openLanes returns a lane for each adapter.
@@ -96,8 +64,10 @@ func openLanes(c config.Config, adapters map[event.Vendor]vendors.Adapter, log *
 	lanes := map[event.Vendor]*vendors.Lane{}
 	for name, settings := range laneSettings(c) {
 		lanes[name] = vendors.NewLane(adapters[name], vendors.LaneConfig{
-			PerSecond:   perSecond(settings.Limits),
+			Windows:     windows(settings.Limits),
+			Schedule:    schedule(settings),
 			Headroom:    float64(settings.Headroom),
+			Lends:       c.Limiter.Redis.Used(),
 			MaxInFlight: settings.MaxInFlight,
 			Timeout:     settings.Timeout,
 			Breaker: vendors.BreakerConfig{
@@ -111,15 +81,23 @@ func openLanes(c config.Config, adapters map[event.Vendor]vendors.Adapter, log *
 	return lanes
 }
 
-// perSecond returns the even rate at which none of the limits is ever exceeded,
-// 0 if there is none.
-func perSecond(limits config.Limits) (rate float64) {
+func windows(limits config.Limits) (windows []vendors.Window) {
 	for _, r := range limits.Rates {
-		if each := float64(r.Count) / r.Per.Seconds(); rate == 0 || each < rate {
-			rate = each
-		}
+		windows = append(windows, vendors.Window{Count: r.Count, Per: r.Per})
 	}
-	return rate
+	return windows
+}
+
+// schedule returns a vendor's schedule, shares being those of the pace that its
+// limits give.
+func schedule(settings config.Vendor) (periods vendors.Schedule) {
+	for _, h := range settings.Schedule {
+		periods = append(periods, vendors.Period{
+			Days: h.Days, From: h.From, To: h.To, Location: h.Zone,
+			PerSecond: h.Pace.Of(vendors.Pace(windows(settings.Limits))),
+		})
+	}
+	return periods
 }
 
 // maxBacklog bounds the memory of requests that are fetched and not done.
@@ -148,12 +126,26 @@ func pipelineConfig(c config.Config) pipeline.Config {
 		Window:      c.Ledger.Window,
 		ClaimMargin: c.Ledger.Margin,
 		LongestCall: longest,
+		Spend:       spendConfig(c),
 		HoldUnknown: c.Ledger.OnUnknown == config.OnUnknownHold,
 		MaxOpen:     c.Pipeline.MaxInShard,
 		MaxBacklog:  maxBacklog,
 		Grace:       c.Shutdown.Grace,
 		StuckRetry:  stuckRetry,
 	}
+}
+
+func spendConfig(c config.Config) pipeline.SpendConfig {
+	spend := pipeline.SpendConfig{
+		Currency: c.Spend.Currency, PerDay: c.Spend.PerDay, PerCampaign: c.Spend.PerCampaign,
+		Prices: map[event.Vendor]map[event.Outcome]event.Amount{},
+	}
+	for name, settings := range laneSettings(c) {
+		if prices := settings.PriceOf(); prices != nil {
+			spend.Prices[name] = prices
+		}
+	}
+	return spend
 }
 
 // owner names this process in claims: the host, for people, and an id of this

@@ -32,6 +32,8 @@ type Service struct {
 	pipeline *pipeline.Pipeline
 	member   *stream.Member
 	ops      *ops.Server
+	webhook  *ops.Listener // nil: none
+	limiter  *limiter      // nil: none
 }
 
 // New puts the service together. It makes no connection, but for credentials
@@ -39,11 +41,12 @@ type Service struct {
 func New(ctx context.Context, c config.Config, version string, log *slog.Logger) (*Service, error) {
 	registry := ops.NewRegistry(version)
 	s := &Service{settings: c, log: log}
-	adapters, err := Adapters(c, registry)
-	if err != nil {
+	var err error
+	if s.store, err = OpenStore(ctx, c, registry); err != nil {
 		return nil, err
 	}
-	if s.store, err = OpenStore(ctx, c, registry); err != nil {
+	adapters, err := Adapters(ctx, c, s.store, registry)
+	if err != nil {
 		return nil, err
 	}
 	all := append(connect.ShardedTopics(c.Kafka.Topics), c.Kafka.Topics.Signals)
@@ -55,6 +58,7 @@ func New(ctx context.Context, c config.Config, version string, log *slog.Logger)
 	s.pipeline = pipeline.New(pipelineConfig(c), pipeline.Parts{
 		Lanes:       s.lanes,
 		FetchSelfie: func(ctx context.Context, ref storage.Ref) (pipeline.Selfie, error) { return s.store.Fetch(ctx, ref) },
+		Dispose:     s.store.Dispose,
 		Writer:      s.writer,
 		OpenReader: func(topic string, partition int, next int64) (pipeline.Reader, error) {
 			return s.kafka.NewReader(topic, partition, next)
@@ -66,17 +70,28 @@ func New(ctx context.Context, c config.Config, version string, log *slog.Logger)
 	if s.member, err = s.kafka.NewMember(groupConfig(c.Kafka), s.pipeline); err != nil {
 		return nil, err
 	}
+	held := func() bool {
+		_, _, assigned := s.pipeline.Shards()
+		return assigned
+	}
+	if s.limiter, err = openLimiter(c, s.lanes, held, log, registry); err != nil {
+		return nil, err
+	}
+	if s.webhook, err = openWebhook(c, s.pipeline.Tell, log, registry); err != nil {
+		return nil, err
+	}
 	s.ops, err = ops.New(ops.Config{
 		Listen: c.Ops.Listen, PProf: c.Ops.PProf, Registry: registry, Ready: s.conditions, Logger: log,
 	})
 	return s, err
 }
 
-// Run works until ctx ends, then stops in order: take no more work, commit, leave
-// the group at once so that the next owners start, let calls that are at a
-// vendor end within the grace time into ledger and results, flush, and last of
-// all stop answering probes. Its error says what forced a stop, or what a stop
-// had to leave undone.
+// Run works until ctx ends, then stops in order: hand the shards over to the
+// other replicas, and work on until they have them (stream.MaxHandover at most);
+// take no more work and leave the group, let calls that are at a vendor end
+// within the grace time into ledger and results, flush, and last of all stop
+// answering probes. Its error says what forced a stop, or what a stop had to
+// leave undone.
 func (s *Service) Run(ctx context.Context) error {
 	probes, stopProbes := context.WithCancel(context.WithoutCancel(ctx))
 	opsEnded, bounded := make(chan error, 1), make(chan struct{})
@@ -95,17 +110,47 @@ func (s *Service) work(ctx context.Context) error {
 	if err := s.checkTopics(ctx); err != nil || ctx.Err() != nil {
 		return err
 	}
-	ctx, stop := context.WithCancelCause(ctx)
-	defer stop(nil)
+	defer s.listenForNews(ctx)()
+	membership, leave := context.WithCancel(ctx)
+	defer leave()
 	left := make(chan error, 1)
+	go func() { left <- s.member.Run(membership) }()
+	// Without shards there is no work; until they are handed over there is.
+	work, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
 	go func() {
-		err := s.member.Run(ctx)
-		stop(err) // without a membership there is no work
-		left <- err
+		<-s.member.HandedOver()
+		stop()
 	}()
-	err := s.pipeline.Run(ctx)
-	stop(err)
-	return errors.Join(err, <-left)
+	limited := s.limiter.start(work)
+	err := s.pipeline.Run(work)
+	leave()
+	err = errors.Join(err, <-left)
+	stop()
+	limited()
+	return err
+}
+
+// listenForNews serves the webhook, if there is one, until the returned function
+// is called. Without it verdicts are polled for, so that it breaks off is no
+// reason to stop.
+func (s *Service) listenForNews(ctx context.Context) (stop func()) {
+	if s.webhook == nil {
+		return func() {}
+	}
+	s.log.Info("listening for news", "address", s.webhook.Addr())
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		if err := s.webhook.Run(ctx); err != nil {
+			s.log.Error("no more news; polling", "error", err)
+		}
+	}()
+	return func() {
+		cancel()
+		<-ended
+	}
 }
 
 // checkTopics returns once the topics are known to be fit, or ctx ends.
@@ -155,6 +200,9 @@ func (s *Service) conditions() []ops.Condition {
 		c := faultCondition("vendor "+string(vendor), lane.Fault())
 		if state := lane.BreakerState(); c.OK && state != vendors.BreakerClosed {
 			c.Reason = "breaker " + state.String()
+		}
+		if c.OK && s.pipeline.PausedByOrder(vendor) {
+			c.Reason = "paused by order" // a restart would not help
 		}
 		conditions = append(conditions, c)
 	}

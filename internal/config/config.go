@@ -18,6 +18,8 @@ type Config struct {
 	Retry         Retry
 	Breaker       Breaker
 	Ledger        Ledger
+	Spend         Spend
+	Limiter       Limiter
 	Pipeline      Pipeline
 	Ops           Ops
 	Shutdown      Shutdown
@@ -76,13 +78,21 @@ func (c *Config) faults(vendors []event.Vendor, unread map[string]bool) []*Fault
 	return r.faults
 }
 
+func names(vendors []event.Vendor) []string {
+	texts := make([]string, len(vendors))
+	for i, v := range vendors {
+		texts[i] = string(v)
+	}
+	return texts
+}
+
 // tree binds the settings to the fields of c.
 func (c *Config) tree() *tree {
 	t := &tree{byKey: make(map[string]*leaf), groups: make(map[string]string)}
 	root := group{tree: t}
 	one(root, (*string)(&c.DefaultVendor), texts, "default_vendor", "argos",
 		`Vendor of the requests that name none. Empty: every request must name one.`,
-		optional(oneOf(string(event.Argos), string(event.Faceki), string(event.Checkout))))
+		optional(oneOf(names(event.Vendors())...)))
 	root.group("kafka", `How the Kafka cluster is reached, and what it holds.`, c.Kafka.describe)
 	root.group("selfies", `Where the selfies lie. Credentials come from the AWS SDK's usual chain: environment,
 		shared files, web identity, instance role.`, c.Selfies.describe)
@@ -91,6 +101,9 @@ func (c *Config) tree() *tree {
 	root.group("breaker", `When a vendor is left alone for a while. Timeouts, broken connections, 5xx answers and
 		slow calls count against it; verdicts do not. One breaker for each vendor.`, c.Breaker.describe)
 	root.group("ledger", `The record of what was claimed and answered, so that no call is paid for twice.`, c.Ledger.describe)
+	root.group("spend", `How much calls may cost. Nothing is counted without the prices of a vendor.`, c.Spend.describe)
+	root.group("limiter", `How replicas share a vendor's limits. By themselves, each has the share of the partitions that it
+		owns.`, c.Limiter.describe)
 	root.group("pipeline", `How much work is taken on at a time.`, c.Pipeline.describe)
 	root.group("ops", `The listener for probes and metrics.`, c.Ops.describe)
 	root.group("shutdown", `How the service stops.`, c.Shutdown.describe)

@@ -3,6 +3,7 @@ package config
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"reauth/internal/event"
 )
@@ -41,6 +42,7 @@ func (r *report) missing(key, why string) {
 func (c *Config) contradictions(r *report, vendors []event.Vendor) {
 	c.Kafka.contradictions(r)
 	c.Vendors.contradictions(r, vendors)
+	c.Spend.contradictions(r, c)
 
 	if v := c.DefaultVendor; v != "" && len(c.Vendors.Enabled()) > 0 && !slices.Contains(c.Vendors.Enabled(), v) {
 		enabled := "vendors." + string(v) + ".enabled"
@@ -53,6 +55,13 @@ func (c *Config) contradictions(r *report, vendors []event.Vendor) {
 	if c.Retry.Max < c.Retry.Initial {
 		r.fault("retry.max", showDuration(c.Retry.Max)+" is shorter than retry.initial, "+
 			showDuration(c.Retry.Initial), "give at least that", "retry.initial")
+	}
+	for _, n := range c.Vendors.all() {
+		// The ledger tells a new owner of a partition what was called before.
+		if longest := n.settings.Limits.longest(); n.settings.Enabled && c.Ledger.Window < longest.Per {
+			r.fault("ledger.window", showDuration(c.Ledger.Window)+" is shorter than the window of "+longest.String()+
+				" in "+n.key("limits"), "give at least that", n.key("limits"))
+		}
 	}
 	if c.LedgerRetention() <= c.Ledger.Window {
 		r.fault("kafka.retention.ledger", showDuration(c.Kafka.Retention.Ledger)+" is not longer than ledger.window, "+
@@ -70,6 +79,10 @@ func (k *Kafka) contradictions(r *report) {
 	if k.Heartbeat > k.SessionTimeout/3 {
 		r.fault("kafka.heartbeat", showDuration(k.Heartbeat)+" is more than a third of kafka.session_timeout, "+
 			showDuration(k.SessionTimeout), "give at most that", "kafka.session_timeout")
+	} else if notice := k.notice(); k.SessionTimeout <= notice {
+		r.fault("kafka.session_timeout", showDuration(k.SessionTimeout)+" is not longer than "+showDuration(notice)+
+			", which may pass before a replica that is cut off notices: another could have its partitions by then",
+			"give more, or less to kafka.heartbeat and kafka.commit_interval", "kafka.heartbeat", "kafka.commit_interval")
 	}
 	if k.RebalanceTimeout < k.SessionTimeout {
 		r.fault("kafka.rebalance_timeout", showDuration(k.RebalanceTimeout)+" is shorter than kafka.session_timeout, "+
@@ -91,6 +104,14 @@ func (k *Kafka) contradictions(r *report) {
 		}
 	}
 	k.Topics.contradictions(r)
+}
+
+// notice is the shortest session that is too short: it must be longer than two
+// signs of life, each with the 5 s within which the coordinator must answer, and
+// a second more. internal/stream refuses what breaks the rule; it is said here
+// again because the settings have names only here.
+func (k *Kafka) notice() time.Duration {
+	return 2*(max(k.Heartbeat, k.CommitInterval)+5*time.Second) + time.Second
 }
 
 // contradictions reports topics that share a name. Brokers take "." and "_"
@@ -139,6 +160,9 @@ func (v *Vendors) contradictions(r *report, available []event.Vendor) {
 		if !n.settings.Limits.stated() {
 			r.missing(n.key("limits"), "when the vendor is enabled")
 		}
+		if n.settings.Limits.None && len(n.settings.Schedule) > 0 {
+			r.fault(n.key("schedule"), "there is no limit to lower", "give "+n.key("limits"), n.key("limits"))
+		}
 		v.missing(r, n)
 	}
 }
@@ -167,6 +191,10 @@ func (v *Vendors) missing(r *report, n named) {
 			need("secret_key", c.SecretKey.IsSet())
 		}
 		need("user_journey_id", c.UserJourneyID != "")
+		if c.PollMax < c.PollInitial {
+			r.fault(n.key("poll_max"), showDuration(c.PollMax)+" is shorter than "+n.key("poll_initial")+", "+
+				showDuration(c.PollInitial), "give at least that", n.key("poll_initial"))
+		}
 		if c.Webhook.Listen != "" && !c.Webhook.SignatureKey.IsSet() {
 			r.missing(n.key("webhook.signature_key"), "with "+n.key("webhook.listen"))
 		}

@@ -23,6 +23,11 @@ func (c *Config) doubts(r *report) {
 		}
 		n.settings.Limits.doubts(r, n.key("limits"))
 	}
+	if k := c.Vendors.Rekognition; k.Enabled && c.Selfies.Endpoint != "" && k.BaseURL == "" {
+		r.fault("vendors.rekognition.enabled", "Amazon reads references from its own S3, not from selfies.endpoint", "keep the references there")
+	}
+	c.Spend.doubts(r, c)
+	c.Limiter.Redis.doubts(r)
 	if c.Ops.PProf {
 		r.fault("ops.pprof", "profiles are served to whoever can reach ops.listen", "switch it off when done")
 	}

@@ -93,7 +93,8 @@ func (k *Kafka) describe(g group) {
 	one(g, &k.Replication, counts, "replication", "3",
 		`Copies of each partition, when the topics are created.`, between(1, 15))
 	one(g, &k.SessionTimeout, durations, "session_timeout", "30s",
-		`A replica that is silent for so long loses its partitions. The brokers bound it too
+		`A replica that is silent for so long loses its partitions. More than 11s and twice heartbeat or commit_interval,
+		whichever is longer, so that it notices before another has them. The brokers bound it too
 		(group.min.session.timeout.ms, 6s by default, and group.max.session.timeout.ms).`,
 		between(time.Second, 30*time.Minute))
 	one(g, &k.Heartbeat, durations, "heartbeat", "3s",

@@ -37,6 +37,7 @@ var (
 	}
 	switches  = kind[bool]{name: "true or false", parse: parseBool, like: "write true or false"}
 	counts    = kind[int]{name: "number", parse: parseInt, like: "write a whole number, such as 12"}
+	numbers   = kind[float64]{name: "number", parse: parseFloat, like: "write a number, such as 12 or 97.5"}
 	durations = kind[time.Duration]{
 		name:  "duration",
 		parse: parseDuration,
@@ -63,6 +64,14 @@ func parseInt(s string) (int, error) {
 		return 0, errors.New("is not a whole number")
 	}
 	return n, nil
+}
+
+func parseFloat(s string) (float64, error) {
+	f, err := strconv.ParseFloat(s, 64)
+	if err != nil || f-f != 0 { // infinite, or not a number
+		return 0, errors.New("is not a number")
+	}
+	return f, nil
 }
 
 func parseDuration(s string) (time.Duration, error) {

@@ -88,6 +88,16 @@ type Limits struct {
 // stated tells whether the limits say anything, if only that there is none.
 func (l Limits) stated() bool { return l.None || len(l.Rates) > 0 }
 
+// longest returns the rate with the longest window, zero if there is none.
+func (l Limits) longest() (longest Rate) {
+	for _, r := range l.Rates {
+		if r.Per > longest.Per {
+			longest = r
+		}
+	}
+	return longest
+}
+
 // String returns the limits as they are written in an environment variable.
 func (l Limits) String() string {
 	if l.None {

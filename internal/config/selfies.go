@@ -1,8 +1,12 @@
 package config
 
 import (
+	"regexp"
 	"slices"
+	"strings"
 	"time"
+
+	"reauth/internal/event"
 )
 
 // Selfies is where the selfies lie, and what one may cost.
@@ -17,7 +21,23 @@ type Selfies struct {
 	MaxMemory      Size
 	MaxPixels      int
 	Timeout        time.Duration
+	Hedge          bool
+	AfterVerdict   AfterVerdict
 }
+
+// AfterVerdict is what is done about a selfie, by outcome: AfterKeep, AfterTag or
+// AfterDelete.
+type AfterVerdict struct {
+	Approved, Rejected, Unusable, Ineligible, Expired, Withdrawn, Failed string
+	TagKey, HoldTag                                                      string
+}
+
+// What is done about a selfie after the verdict.
+const (
+	AfterKeep   = "keep"
+	AfterTag    = "tag"
+	AfterDelete = "delete"
+)
 
 // Buckets returns every bucket that a request may name, the default one first.
 func (s *Selfies) Buckets() []string {
@@ -50,4 +70,63 @@ func (s *Selfies) describe(g group) {
 		`Largest selfie in pixels, width by height; a larger one is unusable, at no charge.`, between(1, 1_000_000_000))
 	one(g, &s.Timeout, durations, "timeout", "10s",
 		`Longest fetch of one selfie, from the request to the last byte.`, between(10*time.Millisecond, 10*time.Minute))
+	one(g, &s.Hedge, switches, "hedge", "true",
+		`Fetch a selfie a second time when the first fetch takes longer than 95 % of the recent ones did, and take what comes
+		first. At most 5 % of the fetches, and none that memory would have to be waited for.`)
+	g.group("after_verdict", `What is done about a selfie once the result of its request is published. tag needs
+		s3:GetObjectTagging and s3:PutObjectTagging, delete s3:GetObjectTagging and s3:DeleteObject; a bucket that keeps
+		versions wants ObjectVersion for Object in each of them. There the version that was fetched is meant; elsewhere
+		whatever is at the key then, so give each selfie a key of its own.`, s.AfterVerdict.describe)
 }
+
+// outcomes are the fields of a by outcome.
+func (a *AfterVerdict) outcomes() []outcomeAction {
+	return []outcomeAction{
+		{event.Approved, &a.Approved, "The vendor says that it is the same person."},
+		{event.Rejected, &a.Rejected, "The vendor says no."},
+		{event.Unusable, &a.Unusable, "A new selfie is needed."},
+		{event.Ineligible, &a.Ineligible, "The subject cannot be authenticated."},
+		{event.Expired, &a.Expired, "The request's not_after passed, most often before the selfie was fetched."},
+		{event.Withdrawn, &a.Withdrawn, "Upstream took the request back, most often before the selfie was fetched."},
+		{event.Failed, &a.Failed, "We gave up. A request that is sent back needs its selfie."},
+	}
+}
+
+// outcomeAction is what is done after an outcome.
+type outcomeAction struct {
+	outcome event.Outcome
+	action  *string
+	doc     string
+}
+
+// ByOutcome returns what is done after each outcome.
+func (a *AfterVerdict) ByOutcome() map[event.Outcome]string {
+	actions := make(map[event.Outcome]string)
+	for _, o := range a.outcomes() {
+		actions[o.outcome] = *o.action
+	}
+	return actions
+}
+
+func (a *AfterVerdict) describe(g group) {
+	for _, o := range a.outcomes() {
+		one(g, o.action, texts, string(o.outcome), AfterKeep, o.doc, oneOf(AfterKeep, AfterTag, AfterDelete))
+	}
+	one(g, &a.TagKey, texts, "tag_key", "reauth-outcome",
+		`Key of the tag that tag adds; its value is the outcome. A lifecycle rule of the bucket can act on it. The other
+		tags stay; S3 allows ten.`, tagKey)
+	one(g, &a.HoldTag, texts, "hold_tag", "legal-hold",
+		`Key of a tag that keeps a selfie as it is, neither tagged nor deleted, unless its value is false or off. S3's Object
+		Lock does so in any case. Empty: no tag is looked for, and delete needs no s3:GetObjectTagging.`, optional(tagKey))
+}
+
+// tagKey admits what S3 accepts as the key of a tag everywhere (Amazon S3 user
+// guide, "Categorizing your objects using tags"), but for spaces.
+var tagKey = rule[string]{
+	bounds: "1 to 128 of letters, digits, + - = . _ : / @, not beginning with aws:",
+	fits: func(v string) bool {
+		return tagKeyPattern.MatchString(v) && !strings.HasPrefix(strings.ToLower(v), "aws:")
+	},
+}
+
+var tagKeyPattern = regexp.MustCompile(`^[A-Za-z0-9+\-=._:/@]{1,128}$`)

@@ -27,8 +27,9 @@ type Shutdown struct {
 func (s *Shutdown) describe(g group) {
 	one(g, &s.Grace, durations, "grace", "30s",
 		`How long calls that are at a vendor may take to end after a stop was asked for. At least the vendors' timeout, or
-		some calls end as unknown outcomes. In Kubernetes, terminationGracePeriodSeconds must be longer by ten seconds or
-		more.`, between(0, time.Hour))
+		some calls end as unknown outcomes. In Kubernetes, terminationGracePeriodSeconds must be longer by 25 seconds or
+		more: before the grace time, 15 seconds at most to hand the shards over to the other replicas, after it ten to
+		write the last results.`, between(0, time.Hour))
 }
 
 // Log is what is logged.

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -9,9 +10,10 @@ import (
 
 // Vendors are the identity vendors.
 type Vendors struct {
-	Argos    Argos
-	Faceki   Faceki
-	Checkout Checkout
+	Argos       Argos
+	Faceki      Faceki
+	Checkout    Checkout
+	Rekognition Rekognition
 }
 
 // Vendor is what every vendor has.
@@ -19,9 +21,11 @@ type Vendor struct {
 	Enabled     bool
 	BaseURL     string
 	Limits      Limits
+	Schedule    []Hours
 	Headroom    Ratio
 	Timeout     time.Duration
 	MaxInFlight int
+	Prices      []Price
 }
 
 // Argos is Argos Identity.
@@ -64,7 +68,14 @@ type Checkout struct {
 	ClientID      string
 	ClientSecret  Secret
 	UserJourneyID string
-	Webhook       Webhook
+	// MaxInvitations bounds the links that one person is sent.
+	MaxInvitations int
+	// Deadline is the longest wait for the person, LinkLife how long a link
+	// works.
+	Deadline, LinkLife time.Duration
+	// PollInitial and PollMax bound the wait between looks.
+	PollInitial, PollMax time.Duration
+	Webhook              Webhook
 }
 
 // Webhook is where Checkout.com tells that a verdict is there.
@@ -73,6 +84,19 @@ type Webhook struct {
 	Listen       string
 	Path         string
 	SignatureKey Secret
+	// Authorization is what the header of that name must be, unless empty.
+	Authorization Secret
+}
+
+// Rekognition is Amazon Rekognition. Its credentials are the AWS SDK's.
+type Rekognition struct {
+	Vendor
+	// Region is empty for that of the selfies.
+	Region string
+	// Threshold is the least similarity, 0 to 100, of an approval.
+	Threshold float64
+	// QualityFilter is none, auto, low, medium or high.
+	QualityFilter string
 }
 
 // named is a vendor with its name.
@@ -89,6 +113,7 @@ func (v *Vendors) all() []named {
 		{event.Argos, &v.Argos.Vendor},
 		{event.Faceki, &v.Faceki.Vendor},
 		{event.Checkout, &v.Checkout.Vendor},
+		{event.Rekognition, &v.Rekognition.Vendor},
 	}
 }
 
@@ -103,10 +128,20 @@ func (v *Vendors) Enabled() []event.Vendor {
 	return enabled
 }
 
+// Of returns what a vendor has in common with the others. It panics if there is
+// no such vendor.
+func (v *Vendors) Of(name event.Vendor) Vendor {
+	all := v.all()
+	return *all[slices.IndexFunc(all, func(n named) bool { return n.name == name })].settings
+}
+
 func (v *Vendors) describe(g group) {
 	g.group("argos", `Argos Identity: compares a selfie with the face of an approved submission.`, v.Argos.describe)
 	g.group("faceki", `FACEKI: searches everyone enrolled for the face on a selfie.`, v.Faceki.describe)
 	g.group("checkout", `Checkout.com: asks the person to show the face again, on a page of theirs.`, v.Checkout.describe)
+	g.group("rekognition", `Amazon Rekognition CompareFaces: compares a selfie with the picture that the request names.
+		Credentials come from the AWS SDK's usual chain; they need rekognition:CompareFaces, and s3:GetObject for that
+		picture, which Amazon reads with them.`, v.Rekognition.describe)
 }
 
 func (a *Argos) describe(g group) {
@@ -134,6 +169,18 @@ func (c *Checkout) describe(g group) {
 	one(g, &c.ClientID, texts, "client_id", "", `OAuth client id.`, optional(word))
 	secret(g, &c.ClientSecret, "client_secret", `OAuth client secret.`, issuedKey)
 	one(g, &c.UserJourneyID, texts, "user_journey_id", "", `User journey to start. Required when enabled.`, optional(word))
+	one(g, &c.MaxInvitations, counts, "max_invitations", "3",
+		`Links that a person is sent for one request, the first included. Each but the first follows an attempt that came
+		to nothing: nobody came, or the video could not be used.`, between(1, 20))
+	one(g, &c.Deadline, durations, "deadline", "24h",
+		`Longest wait for a person, unless the request's not_after ends it sooner. Then the result is expired.`,
+		between(time.Minute, 30*24*time.Hour))
+	one(g, &c.LinkLife, durations, "link_life", "15m",
+		`How long a link works, as the account is set up.`, between(time.Second, 7*24*time.Hour))
+	one(g, &c.PollInitial, durations, "poll_initial", "20s",
+		`Wait before the first look at whether there is a verdict; it grows from look to look. Each look takes one of the
+		allowed calls; with a webhook looks are only the second line, so make them rare.`, between(100*time.Millisecond, time.Hour))
+	one(g, &c.PollMax, durations, "poll_max", "5m", `Longest wait between two looks.`, between(100*time.Millisecond, 24*time.Hour))
 	g.group("webhook", `Where Checkout.com tells that a verdict is there. What it says is a hint only: the verdict is
 		always fetched.`, c.Webhook.describe)
 }
@@ -143,17 +190,39 @@ func (w *Webhook) describe(g group) {
 		optional(listenAddress))
 	one(g, &w.Path, texts, "path", "/webhooks/checkout", `Path of the webhook.`, urlPath)
 	secret(g, &w.SignatureKey, "signature_key", `Key of the webhook's signatures. Required with listen.`, issuedKey)
+	secret(g, &w.Authorization, "authorization", `What the Authorization header of each delivery must be, if the workflow sets one.`, anyText)
+}
+
+func (k *Rekognition) describe(g group) {
+	k.Vendor.describe(g, "false", "", "")
+	one(g, &k.Region, texts, "region", "", `AWS region of the service, which must be that of the buckets. Empty: selfies.region.`,
+		optional(word))
+	one(g, &k.Threshold, numbers, "threshold", "90",
+		`Least similarity of an approval; what is below is rejected. Amazon's own default, 80, is meant for photo
+		collections, and it advises 99 where nobody looks at a match again. Try yours on pictures of your own: the higher,
+		the fewer strangers pass and the more people are rejected who have aged since the picture was taken.`,
+		between(50.0, 100.0))
+	one(g, &k.QualityFilter, texts, "quality_filter", "auto",
+		`How good a face must be to be compared: none takes every face that is found, auto leaves the bar to Amazon, low,
+		medium and high set it. A selfie that shows no face above the bar, or several, is unusable.`,
+		oneOf("none", "auto", "low", "medium", "high"))
 }
 
 func (v *Vendor) describe(g group, enabled, baseURL, limits string) {
+	addressDoc, address := `Address of the vendor's API.`, secureAddress
+	if baseURL == "" {
+		addressDoc, address = addressDoc+` Empty: the one of its region.`, optional(secureAddress)
+	}
 	one(g, &v.Enabled, switches, "enabled", enabled,
 		`Use this vendor. A request for one that is not enabled goes to the dead letters.`)
-	one(g, &v.BaseURL, addresses, "base_url", baseURL,
-		`Address of the vendor's API.`, secureAddress)
+	one(g, &v.BaseURL, addresses, "base_url", baseURL, addressDoc, address)
 	rates(g, &v.Limits, "limits", limits,
 		`Calls that the vendor allows to the whole group of replicas; all of the limits hold at once. Every call within
 		them is used while there is work, and none beyond. Required when enabled; the word none, alone, for a vendor
 		that sets no limit.`)
+	hours(g, &v.Schedule, "schedule",
+		`When to call more slowly: days, times, a time zone and a pace. The first entry that covers a time holds. The
+		limits hold as well, so an entry can only lower the pace.`)
 	one(g, &v.Headroom, ratios, "headroom", "2%",
 		`Share of the limits left unused, to pay for clocks that differ and networks that jitter.`, between(Ratio(0), 0.5))
 	one(g, &v.Timeout, durations, "timeout", "30s",
@@ -162,6 +231,10 @@ func (v *Vendor) describe(g group, enabled, baseURL, limits string) {
 	one(g, &v.MaxInFlight, counts, "max_in_flight", "256",
 		`Calls of one replica that may be under way at a time. About the limit per second times the seconds that a call
 		takes; less than that wastes the quota.`, between(1, 100000))
+	many(g, &v.Prices, prices, "prices", "",
+		`What an answer costs by its outcome, in spend.currency: approved=0.10 and rejected=0.10, for example. Outcomes not
+		named cost nothing. With prices, results carry their cost, and the caps of spend hold for the vendor.`,
+		eachOutcomeOnce, upToMillion)
 }
 
 // rates adds a setting for limits.

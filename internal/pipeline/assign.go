@@ -21,6 +21,7 @@ func (p *Pipeline) Assign(a stream.Assignment) {
 	}
 	for _, l := range p.lines {
 		l.lane.SetShards(a.Shards, a.Total)
+		l.lane.SetProbeTurns(a.Shards, a.Total)
 	}
 	for _, id := range a.Gained {
 		p.startLocked(id, a.Next[id])

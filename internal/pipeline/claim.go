@@ -29,13 +29,13 @@ func (p *Pipeline) claim(it *item, at time.Time, timeout time.Duration) error {
 	until := at.Add(timeout + p.cfg.ClaimMargin)
 	s.mu.Lock()
 	r := ledger.Record{
-		Step: ledger.Claimed, Claim: it.entry.Claim + 1, Source: it.source(),
-		Owner: p.cfg.Owner, Until: &until, Called: &at,
+		Step: ledger.Claimed, Spend: spendOf(it), Claim: it.entry.Claim + 1, Source: it.source(),
+		Owner: p.cfg.Owner, Until: &until, Called: &at, Vendor: it.request.Vendor,
 		Attempts: it.attempts, Calls: it.calls, Supersede: s.ledger.Superseding(it.entry),
 	}
 	s.mu.Unlock()
 	rec := p.ledgerRecord(it, r, stamp())
-	if err := p.write(func() bool { return p.owns(s) }, rec); err != nil {
+	if err := p.write(p.whileOurs(s), rec); err != nil {
 		return err
 	}
 	s.mu.Lock()
@@ -44,13 +44,24 @@ func (p *Pipeline) claim(it *item, at time.Time, timeout time.Duration) error {
 	if !p.owns(s) {
 		return errLeaseEnded
 	}
-	it.claim, it.until = r.Claim, until
+	it.claim, it.until, it.claimedFor, it.claimedCalls = r.Claim, until, it.reserved, it.calls
 	return nil
 }
 
-// claimed tells whether the claim covers a call at the time.
+// claimed tells whether the claim covers a call at the time. It covers one call:
+// whoever counts calls by their claims would miss a second.
 func (p *Pipeline) claimed(it *item, at time.Time, timeout time.Duration) bool {
-	return it.claim > 0 && !at.Add(timeout+p.cfg.ClaimMargin/2).After(it.until)
+	return it.claim > 0 && it.calls == it.claimedCalls && !at.Add(timeout+p.cfg.ClaimMargin/2).After(it.until)
+}
+
+// whileOurs is the leave to write to a shard as long as it is ours beyond doubt.
+func (p *Pipeline) whileOurs(s *shard) func() error {
+	return func() error {
+		if !p.owns(s) {
+			return errLeaseEnded
+		}
+		return nil
+	}
 }
 
 // owns tells whether the shard is ours beyond doubt.
@@ -88,9 +99,29 @@ func (p *Pipeline) ledgerRecord(it *item, r ledger.Record, at time.Time) event.R
 // request up. False says that the request was left to the shard's new owner, or
 // that the process stops.
 func (p *Pipeline) writeFor(it *item, recs ...event.Record) bool {
-	for {
-		err := p.write(func() bool { return p.mayRecord(it) }, recs...)
+	return p.writeUnless(never, it, recs...)
+}
+
+// never is the condition of what must be written in any case.
+func never() bool { return false }
+
+// writeUnless is writeFor that asks before each try whether the records need not
+// be written any more; then it is done.
+func (p *Pipeline) writeUnless(needless func() bool, it *item, recs ...event.Record) bool {
+	may := func() error {
 		switch {
+		case needless():
+			return errNeedless
+		case !p.mayRecord(it):
+			return errLeaseEnded
+		}
+		return nil
+	}
+	for {
+		err := p.write(may, recs...)
+		switch {
+		case errors.Is(err, errNeedless):
+			return true
 		case err == nil:
 			return true
 		case !errors.Is(err, errLeaseEnded):

@@ -42,6 +42,25 @@
 // One request id must always come under one key: the ledger of a shard knows
 // nothing of another shard's.
 //
+// # What it costs
+//
+// With prices, every result says what it cost, and the ledger of each shard
+// counts it, by UTC day and by campaign. Caps are split over the shards, so an
+// owner needs nobody's word to hold its share (spend.go): before a call the
+// vendor's highest price is reserved, in memory at once and in the log with the
+// claim; the answer's record turns the reservation into its cost. What is
+// reserved stays so while a call may yet be charged for: until its outcome is
+// known, until the verdict of a session is there, and for ever if a call of
+// unknown outcome is repeated or given up. So a claim without an answer that a
+// restore finds counts as reserved. A request whose call does not fit is parked,
+// like one that is paused by order.
+//
+// Totals outlive the ledger's window in summaries: the sum of all answers up to a
+// time T, written every few minutes. A restore takes the last one, and adds the
+// answers with a time after T. T is behind all that is being written, and there
+// is no summary while a former owner may still write, so each answer is on one
+// side of it for whoever reads it.
+//
 // # What is bounded
 //
 //   - open requests per shard (Config.MaxOpen): fetching pauses there
@@ -49,6 +68,34 @@
 //   - requests on their way to a permit, and attempts under way, per lane (line)
 //   - calls at the vendor (vendors.LaneConfig.MaxInFlight)
 //   - second and later attempts, as a share of the calls (budget)
+//   - parked requests of paused campaigns (Config.MaxHeld)
+//
+// # Whose turn it is
+//
+// Before a lane, what an owner before us had begun goes first, then the priority
+// topic, then the rest. Within each of these, campaigns share the turns by their
+// weights (fair.go), first come, first served within one; the requests of no
+// campaign are one more. Shares are among the campaigns that a replica has
+// something ready of.
+//
+// # Orders
+//
+// An operator steers a running group: pauses a vendor or a campaign, lowers a
+// vendor's rate, weighs campaigns (orders.go). An order stands in the ledger of
+// every shard, under a key that no request can have, and is announced by a
+// signal. Of two about the same the one that was issued later holds, whatever
+// order they arrive in. What is in force is written again before it leaves the
+// window, and what takes it back stays for as long as the former can be read.
+//
+//   - A paused vendor is not called. Its requests stay in the queue, with their
+//     offsets, and fetching pauses at the bounds; answers that are there are
+//     published. Requests on their way to a permit turn back and give their
+//     selfies' memory free.
+//   - A paused campaign's requests are parked in the ledger when they come up, so
+//     that they hold up nobody (hold.go), until so many are (Config.MaxHeld) that
+//     memory would run out: then they are left standing in the queue.
+//   - To be held back is no attempt. A claim without a call is ended by a parking,
+//     so that it is not taken for a lost call after a crash.
 //
 // # Shards and generations
 //
@@ -66,8 +113,8 @@
 //
 // # Stopping
 //
-// When Run's context ends, nothing further is begun; the caller leaves the group
-// at once, so that the next owners start; calls at a vendor go on within the
-// grace time, under their claims, and end in ledger and results. What was not
-// begun is fetched by the next owner.
+// The caller hands the shards over to the other replicas first, and work goes on
+// until they have them. When Run's context ends, nothing further is begun; calls
+// at a vendor go on within the grace time, under their claims, and end in ledger
+// and results. What was not begun is fetched by the next owner.
 package pipeline

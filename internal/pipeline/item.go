@@ -30,16 +30,34 @@ type item struct {
 	// unknownSince is when a call was made of which nobody knows what became,
 	// zero if there is none.
 	unknownSince time.Time
+	// uncounted: that call was a former owner's, and is not in calls.
+	uncounted bool
 	// claim is the number of our last claim, 0 if there is none, and until is
 	// its end.
 	claim int
 	until time.Time
 
-	attempts int // tries, those that ended before a call included
-	calls    int // vendor calls made
+	// state and reference are the vendor's, of a verdict that is still to come.
+	state, reference string
+	called           time.Time // when the last call left for the vendor
+
+	tried    bool // the attempt under way is counted
+	attempts int  // tries, those that ended before a call included
+	calls    int  // vendor calls made
 	spent    spent
-	sha256   string
-	bytes    int64
+
+	// reserved is what the request may cost, as the ledger knows it, and
+	// claimedFor what our last claim says of that.
+	reserved, claimedFor ledger.Spend
+	// claimedCalls is how many calls were made before our last claim.
+	claimedCalls int
+	// repeated is what a call may cost in addition that is about to be
+	// repeated.
+	repeated event.Amount
+
+	sha256  string
+	version string // of the selfie's object
+	bytes   int64
 }
 
 // spent is the time a request took in each step, over the attempts since it was
@@ -49,17 +67,21 @@ type spent struct {
 	started                        bool
 }
 
-// rank is the index of the queue's line that the request stands in.
+// rank is that of the request in the queue.
 func (it *item) rank() int {
-	if it.priority {
-		return 1
+	switch {
+	case it.unsettled:
+		return rankUnsettled
+	case it.priority:
+		return rankPriority
 	}
-	return 0
+	return rankBulk
 }
 
-// expired says whether the request must be closed without a call.
+// expired says whether the request must be closed without a call. One that the
+// vendor is at is not: its adapter has a last look at it.
 func (it *item) expired(now time.Time) bool {
-	return !it.request.NotAfter.IsZero() && now.After(it.request.NotAfter)
+	return it.state == "" && !it.request.NotAfter.IsZero() && now.After(it.request.NotAfter)
 }
 
 // weight is what the request counts for in the backlog, in bytes: the record,
@@ -89,6 +111,8 @@ func unpack(w waiter, rules event.Rules, priorityTopic string) (*item, error) {
 	s.mu.Lock()
 	original := e.Original()
 	it.unknownSince, it.attempts, it.calls = e.Called, e.Attempts, e.Calls
+	it.state, it.reference = e.Pending()
+	it.reserved = e.Spend()
 	source := e.Source
 	s.mu.Unlock()
 	if original == nil {

@@ -18,34 +18,56 @@ type line struct {
 	// bounds how many selfies wait for permits, the second keeps calls from
 	// being made faster than their results can be published.
 	preparing, begun chan struct{}
-	lead             lead
-	budget           *budget
-	inquiry          *inquiry
+	// brake stops the calls by order.
+	brake    *brake
+	lead     lead
+	budget   *budget
+	inquiry  *inquiry
+	reviewer vendors.Reviewer // nil if the vendor never changes a verdict
+	// calling is how long calls take.
+	calling calling
+	// breakerNews are to be told to the other replicas.
+	breakerNews chan vendors.BreakerNews
 }
 
 // prepareAhead is for how long a lane's permits, in seconds, selfies are
 // fetched ahead: longer than a fetch takes.
 const prepareAhead = 0.5
 
-// minPreparing and maxPreparing bound the requests on their way to a permit;
+// minPreparing and MaxPreparing bound the requests on their way to a permit;
 // the latter also stands for a lane without a limit.
 const (
 	minPreparing = 16
-	maxPreparing = 96
+	MaxPreparing = 96
 )
 
-func newLine(lane *vendors.Lane, retryShare float64) *line {
-	preparing := maxPreparing
+func newLine(lane *vendors.Lane, retryShare float64, weight func(campaign string) float64) *line {
+	preparing := MaxPreparing
 	if perSecond := lane.PerSecond(); perSecond > 0 {
-		preparing = int(min(maxPreparing, max(minPreparing, math.Ceil(perSecond*prepareAhead))))
+		preparing = int(min(MaxPreparing, max(minPreparing, math.Ceil(perSecond*prepareAhead))))
 	}
+	reviewer, _ := lane.Adapter().(vendors.Reviewer)
+	queue := newQueue(weight)
+	if lane.Counts() {
+		queue.stalls = newStalls(lane.Room, weight)
+	}
+	news := make(chan vendors.BreakerNews, 16)
+	lane.OnBreaker(func(n vendors.BreakerNews) {
+		select {
+		case news <- n:
+		default: // the topic cannot be written
+		}
+	})
 	return &line{
-		lane:      lane,
-		queue:     newQueue(),
-		preparing: make(chan struct{}, preparing),
-		begun:     make(chan struct{}, preparing+lane.MaxInFlight()),
-		budget:    newBudget(retryShare),
-		inquiry:   newInquiry(lane),
+		breakerNews: news,
+		reviewer:    reviewer,
+		lane:        lane,
+		brake:       newBrake(),
+		queue:       queue,
+		preparing:   make(chan struct{}, preparing),
+		begun:       make(chan struct{}, preparing+lane.MaxInFlight()),
+		budget:      newBudget(retryShare),
+		inquiry:     newInquiry(lane),
 	}
 }
 
@@ -61,7 +83,11 @@ func (p *Pipeline) dispatch(l *line) {
 		}
 		p.wg.Go(func() {
 			defer func() { <-l.begun }()
-			p.process(it, l, sync.OnceFunc(func() { <-l.preparing }))
+			ready := sync.OnceFunc(func() {
+				<-l.preparing
+				l.queue.prepared(it)
+			})
+			p.process(it, l, ready)
 		})
 	}
 }

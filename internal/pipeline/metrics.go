@@ -24,9 +24,14 @@ type metrics struct {
 	duplicates  prometheus.Counter
 	abandoned   prometheus.Counter
 	republished prometheus.Counter
+	invitations *prometheus.CounterVec
+	revised     *prometheus.CounterVec
+	undisposed  prometheus.Counter
 	unreadable  *prometheus.CounterVec
 	unknown     *prometheus.CounterVec
+	spend       *prometheus.CounterVec
 
+	duplicateSpend *prometheus.CounterVec
 	possibleDouble prometheus.Counter
 	duration       *prometheus.HistogramVec
 	storePaused    prometheus.Gauge
@@ -61,12 +66,22 @@ func newMetrics(reg prometheus.Registerer, p *Pipeline) *metrics {
 			Name: "reauth_abandoned_total", Help: "Requests left to a shard's new owner because the claim had ended."}),
 		republished: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "reauth_republished_total", Help: "Results published for an owner before us that had answered and not published."}),
+		invitations: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "reauth_invitations_total", Help: "Pending events published: a person is asked to do their part."}, []string{"vendor"}),
+		revised: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "reauth_verdicts_revised_total", Help: "Results with a higher revision, because the vendor changed its verdict."}, []string{"vendor", "outcome"}),
+		undisposed: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "reauth_selfies_undisposed_total", Help: "Selfies that could not be tagged or deleted as the settings say."}),
 		unreadable: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "reauth_unreadable_records_total", Help: "Records on topics of our own that could not be read and were ignored."}, []string{"topic"}),
 		unknown: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "reauth_unknown_outcomes_total", Help: "Calls of unknown outcome, by what became of them: found at the vendor, not found there and repeated, repeated without asking, held."}, []string{"resolution"}),
 		possibleDouble: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "reauth_possible_double_charges_total", Help: "Calls of unknown outcome that were repeated without asking the vendor."}),
+		spend: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "reauth_spend_total", Help: "What the results published cost by the prices that are set, in units of spend.currency."}, []string{"vendor"}),
+		duplicateSpend: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "reauth_duplicate_spend_total", Help: "What repeats of calls of unknown outcome may have cost in addition, at most, in units of spend.currency."}, []string{"vendor"}),
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "reauth_request_duration_seconds", Buckets: requestSeconds, NativeHistogramBucketFactor: 1.1,
 			Help: "Time from fetching a request to its published result."}, []string{"vendor"}),
@@ -75,8 +90,9 @@ func newMetrics(reg prometheus.Registerer, p *Pipeline) *metrics {
 	}
 	m.bear(p)
 	if reg != nil {
+		reg.MustRegister(spendCollector{p}, m.spend, m.duplicateSpend)
 		reg.MustRegister(m.requests, m.results, m.reasons, m.deadLetters, m.retries, m.kept, m.afterMove,
-			m.stuck, m.lost, m.duplicates, m.abandoned, m.republished, m.unreadable, m.unknown, m.possibleDouble, m.duration, m.storePaused, shardCollector{p})
+			m.stuck, m.lost, m.duplicates, m.abandoned, m.republished, m.undisposed, m.revised, m.invitations, m.unreadable, m.unknown, m.possibleDouble, m.duration, m.storePaused, shardCollector{p}, p.scalingGauge())
 	}
 	return m
 }
@@ -95,6 +111,10 @@ func (m *metrics) bear(p *Pipeline) {
 			m.results.WithLabelValues(string(vendor), string(outcome))
 		}
 		m.duration.WithLabelValues(string(vendor))
+		if _, priced := p.cfg.Spend.Prices[vendor]; priced {
+			m.spend.WithLabelValues(string(vendor))
+			m.duplicateSpend.WithLabelValues(string(vendor))
+		}
 	}
 }
 
@@ -119,7 +139,12 @@ var (
 	openDesc   = prometheus.NewDesc("reauth_requests_open", "Requests fetched and not done, by where they are.", []string{"where"}, nil)
 	openQueued = "queued"
 	openParked = "parked"
-	openAll    = "all"
+	// openAwaiting: the parked ones that wait for news from the vendor.
+	openAwaiting = "awaiting"
+	openAll      = "all"
+	// openPaused: the parked ones that an order holds back.
+	openPaused = "paused"
+	pausedDesc = prometheus.NewDesc("reauth_paused_by_order", "Vendors and campaigns that are paused by an operator's order.", []string{"target"}, nil)
 )
 
 // Describe implements prometheus.Collector.
@@ -127,6 +152,7 @@ func (shardCollector) Describe(ch chan<- *prometheus.Desc) {
 	ch <- ownedDesc
 	ch <- lagDesc
 	ch <- openDesc
+	ch <- pausedDesc
 }
 
 // Collect implements prometheus.Collector.
@@ -148,5 +174,16 @@ func (c shardCollector) Collect(ch chan<- prometheus.Metric) {
 	}
 	gauge(openDesc, float64(open), openAll)
 	gauge(openDesc, float64(queued), openQueued)
-	gauge(openDesc, float64(c.p.parking.len()), openParked)
+	parked, awaiting := c.p.parking.len()
+	gauge(openDesc, float64(parked), openParked)
+	gauge(openDesc, float64(awaiting), openAwaiting)
+	gauge(openDesc, float64(c.p.parking.countHeld()), openPaused)
+	vendors := 0
+	for _, l := range c.p.lines {
+		if l.brake.on() {
+			vendors++
+		}
+	}
+	gauge(pausedDesc, float64(vendors), "vendor")
+	gauge(pausedDesc, float64(c.p.orders.pausedCampaigns()), "campaign")
 }

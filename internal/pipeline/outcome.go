@@ -22,10 +22,18 @@ const (
 	republish
 	// retry: once more, after a back-off; parked in the ledger meanwhile.
 	retry
+	// await: the vendor needs more calls or more time for its verdict; parked
+	// in the ledger until then, or until there is news.
+	await
 	// later: look again, after a while; nothing was learnt about it.
 	later
 	// keep: once more, when it is its turn; nothing was learnt about it.
 	keep
+	// hold: once more, when an order is taken back; nothing was learnt about it.
+	hold
+	// capped: once more, when it fits under the cap on what is spent; nothing
+	// was learnt about it.
+	capped
 	// giveUp: publish failed, and the original as a dead letter.
 	giveUp
 	// closed: its record is done, whoever looks after the request.
@@ -39,7 +47,10 @@ type decision struct {
 	action  action
 	verdict vendors.Verdict // for publish
 	answer  ledger.Answer   // for republish
-	after   time.Duration   // for retry and later
+	pending vendors.Pending // for await
+	free    bool            // for publish: the vendor has no part in it
+	after   time.Duration   // for retry, later and capped
+	by      spendCap        // for capped
 	unknown bool            // for retry: nobody knows what became of the call
 	reason  event.Reason    // for giveUp
 	stage   event.Stage     // for giveUp
@@ -48,7 +59,7 @@ type decision struct {
 
 // conclude is a decision for a result.
 func conclude(outcome event.Outcome, reasons ...event.Reason) decision {
-	return decision{action: publish, verdict: vendors.Verdict{Outcome: outcome, Reasons: reasons, Liveness: event.LivenessNone}}
+	return decision{action: publish, free: true, verdict: vendors.Verdict{Outcome: outcome, Reasons: reasons, Liveness: event.LivenessNone}}
 }
 
 // decide turns the error of an attempt into what follows from it: the only
@@ -56,6 +67,8 @@ func conclude(outcome event.Outcome, reasons ...event.Reason) decision {
 func (p *Pipeline) decide(it *item, stage event.Stage, err error) decision {
 	var selfie *storage.Error
 	var vendor *vendors.Error
+	var over *capError
+	var full *vendors.NoRoomError
 	switch {
 	case it.shard.ctx.Err() != nil && !unknownOutcome(err):
 		return decision{action: drop, cause: context.Cause(it.shard.ctx)}
@@ -64,8 +77,12 @@ func (p *Pipeline) decide(it *item, stage event.Stage, err error) decision {
 		return decision{action: later, after: p.cfg.ClaimMargin / 4, cause: err}
 	case errors.Is(err, errExpired):
 		return conclude(event.Expired, event.NotAfterPassed)
-	case errors.Is(err, errLeaseEnded), errors.Is(err, vendors.ErrMissed):
+	case errors.Is(err, errHeld):
+		return decision{action: hold, cause: err}
+	case errors.Is(err, errLeaseEnded), errors.Is(err, vendors.ErrMissed), errors.As(err, &full):
 		return decision{action: keep, cause: err}
+	case errors.As(err, &over):
+		return decision{action: capped, by: over.by, after: over.wait, cause: err}
 	case errors.As(err, &selfie):
 		return p.decideSelfie(it, selfie)
 	case errors.As(err, &vendor):
@@ -77,6 +94,7 @@ func (p *Pipeline) decide(it *item, stage event.Stage, err error) decision {
 func (p *Pipeline) decideSelfie(it *item, err *storage.Error) decision {
 	switch err.Kind {
 	case storage.Unusable:
+		it.version = err.Version
 		return conclude(event.Unusable, err.Reason)
 	case storage.Refused:
 		return decision{action: giveUp, stage: event.StageSelfie, reason: event.SelfieForbidden, cause: err}
@@ -99,8 +117,13 @@ func (p *Pipeline) decideVendor(it *item, err *vendors.Error) decision {
 		return decision{action: keep, cause: err}
 	}
 	if err.Unknown {
-		// Another attempt begins with finding out, so this is not the last.
-		return decision{action: retry, unknown: true, after: p.cfg.Retry.backoff(it.attempts), cause: err}
+		// Another attempt begins with finding out, so this is not the last:
+		// inquire counts. A resumable adapter finds out in an attempt.
+		d := decision{action: retry, unknown: true, after: p.cfg.Retry.backoff(it.attempts), cause: err}
+		if it.attempts >= p.cfg.Retry.MaxAttempts && p.resumable(it) {
+			d = p.retryOrGiveUp(it, event.StageVendor, err)
+		}
+		return d
 	}
 	return p.retryOrGiveUp(it, event.StageVendor, err)
 }

@@ -9,8 +9,9 @@ import (
 	"reauth/internal/ledger"
 )
 
-// waiter is a request that waits for a time. There can be a great many of those
-// that live in the ledger, so they are unpacked only when they are due.
+// waiter is a request that waits for a time, or for news. There can be a great
+// many of those that live in the ledger, so they are unpacked only when they
+// are due.
 type waiter struct {
 	due   time.Time
 	shard *shard
@@ -20,31 +21,145 @@ type waiter struct {
 	entry *ledger.Entry
 	// unsettled: an owner before us claimed or answered entry.
 	unsettled bool
+	// held: an order holds the request back, or did when it was parked.
+	held bool
+	// capped is the cap that holds the request back.
+	capped spendCap
+	// awaited: the request is to go on as its vendor said, and has not failed.
+	awaited bool
+	// expects is the news that wakes the waiter, nil if none does.
+	expects *expected
+
+	index int // in the heap
+}
+
+// expected is news of a vendor's reference that comes after since, when the
+// vendor was last asked.
+type expected struct {
+	reference string
+	since     time.Time
 }
 
 // parking keeps waiters until they are due, holding no worker. It is safe for
 // concurrent use.
 type parking struct {
-	mu     sync.Mutex
+	mu     sync.Mutex // guards what follows
 	parked dueHeap
+	awaits map[string]*waiter // by reference
+	news   news
+	held   int           // waiters
+	freed  int           // how often held waiters were released
+	capped waitersByCap  // waiters
 	sooner chan struct{} // holds a token when the first due time may have changed
 }
 
-func newParking() *parking { return &parking{sooner: make(chan struct{}, 1)} }
+func newParking() *parking {
+	return &parking{awaits: map[string]*waiter{}, news: newNews(), sooner: make(chan struct{}, 1)}
+}
 
-// park keeps a waiter until it is due.
+// park keeps a waiter until it is due, or there is news of it.
 func (p *parking) park(w waiter) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if x := w.expects; x != nil {
+		if p.news.since(x.reference, x.since) {
+			w.due = time.Now()
+		}
+		p.awaits[x.reference] = &w
+	}
+	p.addLocked(&w)
+}
+
+func (p *parking) addLocked(w *waiter) {
+	if w.held {
+		p.held++
+	}
+	p.capped[w.capped]++
 	heap.Push(&p.parked, w)
+	p.hurry()
+}
+
+// wake makes the waiter with the reference due, now or when it comes to be
+// parked: news can be faster than the answer that it is about.
+func (p *parking) wake(reference string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := time.Now()
+	p.news.add(reference, now)
+	if w := p.awaits[reference]; w != nil && w.due.After(now) {
+		w.due = now
+		heap.Fix(&p.parked, w.index)
+		p.hurry()
+	}
+}
+
+// hold parks a waiter that an order holds back, as was found out when released
+// returned seen. No news wakes it: release will.
+func (p *parking) hold(w waiter, seen int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.freed != seen {
+		w.due = time.Now()
+	}
+	w.held = true
+	p.addLocked(&w)
+}
+
+// release makes all waiters due that orders hold back: one has been taken back.
+func (p *parking) release() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.freed++
+	if p.held == 0 {
+		return
+	}
+	now := time.Now()
+	for _, w := range p.parked {
+		if w.held && w.due.After(now) {
+			w.due = now
+		}
+	}
+	heap.Init(&p.parked)
+	p.hurry()
+}
+
+// released returns how often release was called.
+func (p *parking) released() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.freed
+}
+
+// countHeld returns how many waiters orders hold back.
+func (p *parking) countHeld() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.held
+}
+
+// countCapped returns how many waiters caps hold back.
+func (p *parking) countCapped() int {
+	by := p.cappedBy()
+	return by[dayCap] + by[campaignCap]
+}
+
+// cappedBy returns how many waiters each cap holds back.
+func (p *parking) cappedBy() waitersByCap {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.capped
+}
+
+// hurry says that the first due time may have changed.
+func (p *parking) hurry() {
 	select {
 	case p.sooner <- struct{}{}:
 	default:
 	}
 }
 
-// run hands each waiter to wake when it is due, until the context ends.
-func (p *parking) run(ctx context.Context, wake func(waiter)) {
+// run hands each waiter to unpark when it is due, until the context ends.
+func (p *parking) run(ctx context.Context, unpark func(waiter)) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -55,7 +170,7 @@ func (p *parking) run(ctx context.Context, wake func(waiter)) {
 		case <-p.sooner:
 		}
 		for w, ok := p.takeDue(); ok; w, ok = p.takeDue() {
-			wake(w)
+			unpark(w)
 		}
 		if due, ok := p.firstDue(); ok {
 			timer.Reset(time.Until(due))
@@ -69,7 +184,20 @@ func (p *parking) takeDue() (waiter, bool) {
 	if len(p.parked) == 0 || time.Now().Before(p.parked[0].due) {
 		return waiter{}, false
 	}
-	return heap.Pop(&p.parked).(waiter), true
+	w := heap.Pop(&p.parked).(*waiter)
+	p.left(w)
+	return *w, true
+}
+
+// left notes that a waiter is not parked any more: no news and no order wakes it.
+func (p *parking) left(w *waiter) {
+	if x := w.expects; x != nil && p.awaits[x.reference] == w {
+		delete(p.awaits, x.reference)
+	}
+	if w.held {
+		p.held--
+	}
+	p.capped[w.capped]--
 }
 
 func (p *parking) firstDue() (time.Time, bool) {
@@ -87,10 +215,13 @@ func (p *parking) drop(s *shard) (dropped []*item) {
 	defer p.mu.Unlock()
 	kept := p.parked[:0]
 	for _, w := range p.parked {
-		switch {
-		case w.shard != s:
+		if w.shard != s {
+			w.index = len(kept)
 			kept = append(kept, w)
-		case w.it != nil:
+			continue
+		}
+		p.left(w)
+		if w.it != nil {
 			dropped = append(dropped, w.it)
 		}
 	}
@@ -100,24 +231,33 @@ func (p *parking) drop(s *shard) (dropped []*item) {
 	return dropped
 }
 
-// len returns how many requests are parked.
-func (p *parking) len() int {
+// len returns how many requests are parked, and how many of them wait for news.
+func (p *parking) len() (all, awaiting int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return len(p.parked)
+	return len(p.parked), len(p.awaits)
 }
 
 // dueHeap orders waiters by due time.
-type dueHeap []waiter
+type dueHeap []*waiter
 
 func (h dueHeap) Len() int           { return len(h) }
 func (h dueHeap) Less(i, j int) bool { return h[i].due.Before(h[j].due) }
-func (h dueHeap) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
-func (h *dueHeap) Push(x any)        { *h = append(*h, x.(waiter)) }
+func (h dueHeap) Swap(i, j int) {
+	h[i], h[j] = h[j], h[i]
+	h[i].index, h[j].index = i, j
+}
+
+func (h *dueHeap) Push(x any) {
+	w := x.(*waiter)
+	w.index = len(*h)
+	*h = append(*h, w)
+}
+
 func (h *dueHeap) Pop() any {
 	old := *h
 	w := old[len(old)-1]
-	old[len(old)-1] = waiter{}
+	old[len(old)-1] = nil
 	*h = old[:len(old)-1]
 	return w
 }

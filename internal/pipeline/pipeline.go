@@ -29,6 +29,10 @@ type Config struct {
 	// the bytes of all open ones.
 	MaxOpen    int
 	MaxBacklog int64
+	// MaxHeld is how many requests of paused campaigns are parked, but for those
+	// under way when so many are; 0 stands for 16384. Further ones stay open, and
+	// count in MaxOpen.
+	MaxHeld int
 	// Grace is how long calls at the vendor may go on after a stop.
 	Grace time.Duration
 	// Owner names this process in claims.
@@ -39,6 +43,8 @@ type Config struct {
 	ClaimMargin time.Duration
 	// LongestCall is the longest timeout of all lanes.
 	LongestCall time.Duration
+	// Spend says what calls cost, and how much may be spent.
+	Spend SpendConfig
 	// HoldUnknown gives up on requests whose call may have been made, where
 	// the vendor cannot be asked, instead of repeating the call.
 	HoldUnknown bool
@@ -58,7 +64,10 @@ type Parts struct {
 	// FetchSelfie gets a selfie into bounded memory; every error is a
 	// *storage.Error.
 	FetchSelfie func(ctx context.Context, ref storage.Ref) (Selfie, error)
-	Writer      writer
+	// Dispose does what is set to be done about a selfie after the outcome;
+	// doing it again does no harm. nil: nothing.
+	Dispose func(ctx context.Context, ref storage.Ref, outcome event.Outcome) (storage.Disposal, error)
+	Writer  writer
 	// OpenReader opens a partition at an offset, or at its start for
 	// stream.FirstOffset.
 	OpenReader func(topic string, partition int, next int64) (Reader, error)
@@ -72,6 +81,8 @@ type Parts struct {
 type Selfie interface {
 	vendors.Selfie
 	SHA256() string
+	// Version is the S3 version id of the object, empty if it has none.
+	Version() string
 	Release()
 }
 
@@ -109,7 +120,9 @@ type Pipeline struct {
 	log     *slog.Logger
 	metrics *metrics
 	lines   map[event.Vendor]*line
+	orders  *orders
 	parking *parking
+	reviews *reviews
 	store   *storeValve
 	lease   lease
 	backlog *semaphore.Weighted
@@ -118,6 +131,8 @@ type Pipeline struct {
 	restoring chan struct{}
 	// ownClaim stands in every claim of ours: what we wrote we know.
 	ownClaim []byte
+	// cpu says what calls take of it.
+	cpu cpuMeter
 	// references are those of recent answers.
 	references *recent
 
@@ -148,10 +163,13 @@ func New(cfg Config, parts Parts) *Pipeline {
 		parts:   parts,
 		log:     parts.Logger,
 		lines:   map[event.Vendor]*line{},
+		orders:  newOrders(),
 		parking: newParking(),
+		reviews: newReviews(),
 		backlog: semaphore.NewWeighted(cfg.MaxBacklog),
 		shards:  map[int]*shard{},
 
+		cpu:        cpuMeter{used: cpuUsed},
 		restoring:  make(chan struct{}, restoreAtOnce),
 		references: newRecent(referencesKept),
 		ownClaim:   []byte(`"owner":"` + cfg.Owner + `"`),
@@ -159,7 +177,7 @@ func New(cfg Config, parts Parts) *Pipeline {
 	p.take, p.stop = context.WithCancelCause(context.Background())
 	p.work, p.cutOff = context.WithCancelCause(context.Background())
 	for vendor, lane := range parts.Lanes {
-		p.lines[vendor] = newLine(lane, cfg.Retry.Budget)
+		p.lines[vendor] = newLine(lane, cfg.Retry.Budget, p.orders.weight)
 		lane.OnThrottle(func(until time.Time) { p.wg.Go(func() { p.announce(vendor, until) }) })
 	}
 	p.metrics = newMetrics(parts.Registerer, p)
@@ -177,9 +195,11 @@ func (p *Pipeline) Run(ctx context.Context) error {
 	defer detach()
 	for _, l := range p.lines {
 		p.wg.Go(func() { p.dispatch(l) })
+		p.wg.Go(func() { p.announceBreaker(l) })
 	}
 	p.wg.Go(func() { p.parking.run(p.take, p.unpark) })
 	p.wg.Go(p.listen)
+	p.wg.Go(p.review)
 
 	<-p.take.Done()
 	cause := context.Cause(p.take)
@@ -264,7 +284,7 @@ func (p *Pipeline) admitRequest(it *item) {
 		return
 	case ledger.Adopted:
 		p.done(it)
-		p.lookAfter(s, entry)
+		p.lookAfter(s, entry, time.Time{})
 		return
 	case ledger.Premature:
 		p.parking.park(waiter{due: time.Now().Add(prematureWait), shard: s, it: it})
@@ -281,6 +301,8 @@ func (p *Pipeline) admitRequest(it *item) {
 // unpark queues a parked request that is due.
 func (p *Pipeline) unpark(w waiter) {
 	defer p.sweepIfMoved(w.shard)
+	released := p.parking.released()
+	w.held, w.capped = false, noCap
 	if w.it != nil && w.it.entry == nil {
 		p.admitRequest(w.it)
 		return
@@ -299,10 +321,15 @@ func (p *Pipeline) unpark(w waiter) {
 		p.parking.park(w)
 		return
 	}
+	if p.holdBack(w, it, released) || p.putBack(w, it) {
+		return
+	}
 	l := p.lines[it.request.Vendor]
-	// To find out what became of a call is no retry.
-	if !it.unsettled && it.unknownSince.IsZero() && !l.budget.spend() {
+	// To find out what became of a call is no retry, nor is the next of the
+	// calls that a verdict takes.
+	if !it.unsettled && it.unknownSince.IsZero() && !w.awaited && !l.budget.spend() {
 		w.due = time.Now().Add(time.Second + rand.N(2*time.Second))
+		w.expects = nil // news has come: once more would be at once
 		p.parking.park(w)
 		return
 	}
@@ -338,10 +365,14 @@ func (p *Pipeline) note(it *item, d decision) {
 	log := p.log.With("request_id", it.request.RequestID, "vendor", it.request.Vendor,
 		"partition", it.record.Partition, "offset", it.record.Offset, "attempt", it.attempts)
 	switch d.action {
-	case keep, later:
-		it.attempts = max(0, it.attempts-1) // nothing was learnt about the request
+	case keep, later, hold, capped:
+		if it.tried {
+			it.attempts-- // nothing was learnt about the request
+		}
 		p.metrics.kept.Inc()
 		log.Debug("request kept", "error", d.cause)
+	case await:
+		log.Debug("verdict awaited", "after_ms", d.pending.After.Milliseconds(), "invited", d.pending.Invite != nil)
 	case retry:
 		p.metrics.retries.Inc()
 		log.Info("attempt failed; trying again later", "error", d.cause, "after_ms", d.after.Milliseconds())

@@ -24,6 +24,7 @@ var (
 func (p *Pipeline) process(it *item, line *line, ready func()) {
 	d := p.attempt(it, line, ready)
 	line.queue.release(it)
+	p.unreserve(it, d)
 	p.note(it, d)
 	switch d.action {
 	case publish:
@@ -34,16 +35,22 @@ func (p *Pipeline) process(it *item, line *line, ready func()) {
 		p.finish(it, d.answer)
 	case retry:
 		p.park(it, d)
+	case await:
+		p.await(it, d)
 	case later:
 		p.parking.park(waiter{due: time.Now().Add(d.after), shard: it.shard, it: it})
 	case keep:
 		line.queue.push(it)
+	case hold:
+		p.hold(it)
+	case capped:
+		p.putOff(it, d)
 	case closed:
 		p.done(it)
 	case drop:
 		p.forget(it)
 	}
-	if d.action == later || d.action == keep {
+	if d.action == later || d.action == keep || d.action == hold || d.action == capped {
 		p.sweepIfMoved(it.shard)
 	}
 }
@@ -51,6 +58,7 @@ func (p *Pipeline) process(it *item, line *line, ready func()) {
 // attempt takes a request from its selfie to its verdict.
 func (p *Pipeline) attempt(it *item, line *line, ready func()) decision {
 	defer ready()
+	it.tried = false
 	now := time.Now()
 	if !it.spent.started {
 		it.spent.started = true
@@ -61,11 +69,14 @@ func (p *Pipeline) attempt(it *item, line *line, ready func()) decision {
 			return d
 		}
 	}
-	it.attempts++
+	if err := p.held(it); err != nil && !p.mayExpire(it, now) {
+		return p.decide(it, event.StageVendor, err)
+	}
+	it.attempts, it.tried = it.attempts+1, true
 	if it.attempts == 1 {
 		line.budget.earn()
 	}
-	if !it.unknownSince.IsZero() {
+	if !it.unknownSince.IsZero() && !p.resumable(it) {
 		if d, known := p.inquire(it, line, ready); known {
 			return d
 		}
@@ -73,7 +84,11 @@ func (p *Pipeline) attempt(it *item, line *line, ready func()) decision {
 	if it.expired(now) {
 		return p.decide(it, event.StageValidate, errExpired)
 	}
+	if over := p.affords(it, now); over != nil {
+		return p.decide(it, event.StageVendor, over)
+	}
 	call := callOf(it)
+	call.Unsure = !it.unknownSince.IsZero()
 	if line.lane.Adapter().Capabilities().NeedsSelfie {
 		start := time.Now()
 		selfie, err := p.fetchSelfie(it)
@@ -82,12 +97,15 @@ func (p *Pipeline) attempt(it *item, line *line, ready func()) decision {
 			return p.decide(it, event.StageSelfie, err)
 		}
 		defer selfie.Release()
-		it.sha256, it.bytes = selfie.SHA256(), selfie.Size()
+		it.sha256, it.bytes, it.version = selfie.SHA256(), selfie.Size(), selfie.Version()
 		call.Selfie = selfie
 	}
 	verdict, err := p.call(it, line, call, ready)
 	if err != nil {
 		return p.decide(it, event.StageVendor, err)
+	}
+	if verdict.Pending != nil {
+		return decision{action: await, pending: *verdict.Pending}
 	}
 	return decision{action: publish, verdict: verdict}
 }
@@ -101,8 +119,16 @@ func (p *Pipeline) call(it *item, line *line, call vendors.Call, ready func()) (
 		if err != nil {
 			return vendors.Verdict{}, err
 		}
+		if err := p.held(it); err != nil {
+			permit.Release()
+			return vendors.Verdict{}, err
+		}
+		if over := p.reserve(it, permit.At); over != nil {
+			permit.Release()
+			return vendors.Verdict{}, over
+		}
 		timeout := line.lane.Timeout()
-		if !p.claimed(it, permit.At, timeout) {
+		if !p.claimed(it, permit.At, timeout) || it.claimedFor != it.reserved {
 			start := time.Now()
 			err := p.claim(it, permit.At, timeout)
 			if err != nil {
@@ -116,17 +142,23 @@ func (p *Pipeline) call(it *item, line *line, call vendors.Call, ready func()) (
 			}
 			line.lead.observe(time.Since(start))
 		}
-		var called time.Time
 		// The call goes on when the shard moves or the process stops: it is
 		// paid for. Only the grace time's end cuts it off.
 		verdict, err := line.lane.Call(p.work, permit, call, func() error {
-			called = time.Now()
+			it.called = time.Now()
+			if err := p.held(it); err != nil {
+				return err
+			}
 			return p.mayCall(it, timeout)
 		})
 		if errors.Is(err, vendors.ErrMissed) || errors.Is(err, errLateClaim) {
 			continue
 		}
-		it.spent.vendor += time.Since(called)
+		took := time.Since(it.called)
+		it.spent.vendor += took
+		if err == nil {
+			line.calling.observe(took)
+		}
 		return verdict, err
 	}
 }
@@ -135,10 +167,12 @@ func (p *Pipeline) call(it *item, line *line, call vendors.Call, ready func()) (
 func (p *Pipeline) permit(it *item, line *line, ready func()) (*vendors.Permit, error) {
 	start := time.Now()
 	defer func() { it.spent.permit += time.Since(start) }()
-	if err := p.lease.wait(it.shard.ctx); err != nil {
+	ctx, cancel := line.brake.during(it.shard.ctx)
+	defer cancel()
+	if err := p.lease.wait(ctx); err != nil {
 		return nil, err
 	}
-	permit, err := line.lane.Reserve(it.shard.ctx, line.lead.get())
+	permit, err := line.lane.ReserveFor(ctx, it.shard.id, line.lead.get())
 	if err == nil {
 		ready()
 	}
@@ -155,13 +189,20 @@ func (p *Pipeline) mayCall(it *item, timeout time.Duration) error {
 		return errLeaseEnded
 	case it.expired(now):
 		return errExpired
-	case !p.claimed(it, now, timeout):
+	case !p.claimed(it, now, timeout), it.overtaken(now):
 		return errLateClaim
 	case it.step() == ledger.Answered:
 		return errAnswered
 	}
 	it.calls++
+	p.countRepeat(it)
 	return nil
+}
+
+// resumable tells whether the request's adapter finds out by itself what became of
+// a call.
+func (p *Pipeline) resumable(it *item) bool {
+	return p.lines[it.request.Vendor].lane.Adapter().Capabilities().Resumable
 }
 
 // step returns how far the ledger says that the request got.
@@ -182,7 +223,19 @@ func callOf(it *item) vendors.Call {
 		CF2:          r.CF2,
 		CF3:          r.CF3,
 		RedirectURL:  r.RedirectURL,
+		Reference:    referenceOf(r),
+		NotAfter:     r.NotAfter,
+		State:        it.state,
 	}
+}
+
+// referenceOf returns the picture that a request brings to compare with, nil if
+// it brings none.
+func referenceOf(r event.Request) *vendors.ObjectRef {
+	if r.ReferenceKey == "" {
+		return nil
+	}
+	return &vendors.ObjectRef{Bucket: r.ReferenceBucket, Key: r.ReferenceKey, Version: r.ReferenceVersion}
 }
 
 // fetchSelfie gets the selfie through the store's valve, so that a fault of the

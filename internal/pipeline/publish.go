@@ -16,9 +16,10 @@ import (
 func (p *Pipeline) answerOf(it *item, d decision) ledger.Answer {
 	now := time.Now()
 	v := d.verdict
+	cost, currency := p.settleUp(it, d)
 	return ledger.Answer{
 		Outcome: v.Outcome, Reasons: v.Reasons, Codes: v.Codes, Scores: v.Scores,
-		Reference: v.Reference, Liveness: v.Liveness, SHA256: it.sha256, Bytes: it.bytes,
+		Reference: v.Reference, Liveness: v.Liveness, SHA256: it.sha256, Bytes: it.bytes, SelfieVersion: it.version,
 		TimingsMS: event.Timings{
 			Queued: it.spent.queued.Milliseconds(),
 			Selfie: it.spent.selfie.Milliseconds(),
@@ -28,6 +29,8 @@ func (p *Pipeline) answerOf(it *item, d decision) ledger.Answer {
 		},
 		CompletedAt: now.UTC(),
 		Attempts:    it.attempts, Calls: it.calls,
+		Cost: cost, Currency: currency,
+		Revisable: v.Reference != "" && p.lines[it.request.Vendor].reviewer != nil,
 	}
 }
 
@@ -49,7 +52,10 @@ func (p *Pipeline) answer(it *item, a ledger.Answer) {
 	s.mu.Lock()
 	s.ledger.Answering(it.entry, at)
 	s.mu.Unlock()
-	r := ledger.Record{Step: ledger.Answered, Claim: it.claim, Source: it.source(), Answer: &a}
+	r := ledger.Record{Step: ledger.Answered, Spend: spendOf(it), Claim: it.claim, Source: it.source(), Answer: &a}
+	if a.Revisable {
+		r.Revision = it.revision()
+	}
 	if !p.record(it, r, at) {
 		return
 	}
@@ -69,28 +75,60 @@ func (p *Pipeline) finish(it *item, a ledger.Answer) {
 		p.fail(err)
 		return
 	}
-	if a.Dead != nil && !p.writeFor(it, p.deadLetter(it, a)) || !p.writeFor(it, rec) {
+	if a.Dead != nil && !p.writeFor(it, p.deadLetter(it, a)) || !p.publishOnce(it, rec, event.ResultID(r.RequestID, r.Revision)) {
 		return
 	}
+	p.dispose(it, a)
 	s := it.shard
 	s.mu.Lock()
 	s.ledger.Published(it.entry)
 	s.answered = it.entry.AnsweredAt()
 	s.mu.Unlock()
 	p.metrics.published(r, time.Since(it.fetched))
+	if a.Cost > 0 {
+		p.metrics.spend.WithLabelValues(string(r.Vendor)).Add(a.Cost.Units())
+	}
 	p.done(it)
+}
+
+// publishOnce writes a result's record as writeFor does, but before it writes it
+// again it looks whether the first try has reached the topic after all: an
+// acknowledgement can get lost, and kafka-go v0.4.51 has no idempotent producer
+// that would let the broker drop the repeat.
+func (p *Pipeline) publishOnce(it *item, rec event.Record, eventID string) bool {
+	s := it.shard
+	s.mu.Lock()
+	answered := it.entry.AnsweredAt()
+	s.mu.Unlock()
+	tried := false
+	return p.writeUnless(func() bool {
+		for tried {
+			out, err := p.published(p.work, s, eventID, answered.Add(-time.Second))
+			if err == nil {
+				return out
+			}
+			if !sleep(p.work, time.Second) || !p.mayRecord(it) {
+				return false
+			}
+		}
+		tried = true
+		return false
+	}, it, rec)
 }
 
 // result makes the event that ends a request: the same, to the byte, whenever
 // and by whomever it is made from the same request and answer.
 func (p *Pipeline) result(it *item, a ledger.Answer) event.Result {
-	r := it.request
+	r, cost := it.request, ""
+	if a.Currency != "" {
+		cost = a.Cost.String()
+	}
 	return event.Result{
 		RequestID: r.RequestID, CampaignID: r.CampaignID, Vendor: r.Vendor,
 		SubmissionID: r.SubmissionID, ApplicantID: r.ApplicantID, UserID: r.UserID,
 		Outcome: a.Outcome, Reasons: a.Reasons, VendorCodes: a.Codes, Scores: a.Scores,
 		VendorReference: a.Reference, Liveness: a.Liveness,
-		Calls: a.Calls, Attempts: a.Attempts,
+		Calls: a.Calls, Attempts: a.Attempts, Cost: cost, Currency: a.Currency,
 		SelfieSHA256: a.SHA256, SelfieBytes: a.Bytes,
 		TimingsMS: a.TimingsMS, CompletedAt: a.CompletedAt,
 		Revision: it.revision(), Final: true,
@@ -109,18 +147,20 @@ func (p *Pipeline) deadLetter(it *item, a ledger.Answer) event.Record {
 	}.Record(p.cfg.Topics.Dead, it.record)
 }
 
-// park writes that the request waits, and lets its record be done: from then on
-// the request lives in the ledger.
+// Why a request is parked, as it stands in the ledger.
+const (
+	whyRetry   = "retry"
+	whyUnknown = "unknown_outcome"
+	whyAwaits  = "awaits_vendor"
+	whyPaused  = "paused"
+	whySpend   = "spend"
+)
+
+// park writes that the request waits for another attempt.
 func (p *Pipeline) park(it *item, d decision) {
 	now := time.Now()
 	due := now.Add(d.after)
-	r := ledger.Record{
-		Step: ledger.Parked, Claim: max(it.claim, it.claimNumber()), Source: it.source(), Why: "retry",
-		Attempts: it.attempts, Calls: it.calls,
-		Original: &ledger.Original{
-			Key: it.record.Key, Value: string(it.record.Value), Headers: it.record.Headers, Time: it.record.Time,
-		},
-	}
+	r := p.parkedRecord(it)
 	if d.unknown || !it.unknownSince.IsZero() {
 		// Until the call would have timed out the vendor may still be at it. A
 		// call may have left up to half a margin after its claim's time.
@@ -131,16 +171,69 @@ func (p *Pipeline) park(it *item, d decision) {
 		if ended := it.until.Add(-p.cfg.ClaimMargin / 2); due.Before(ended) {
 			due = ended.Add(d.after)
 		}
-		r.Why, r.Unknown, r.Called = "unknown_outcome", true, &called
+		r.Why, r.Unknown, r.Called = whyUnknown, true, &called
 	}
 	r.Due = &due
+	p.settleDown(it, r)
+}
+
+// await writes that the vendor needs more calls or more time for its verdict,
+// after what the person is to know is published: whoever repeats the call after
+// a crash in between publishes it again, as the same event.
+func (p *Pipeline) await(it *item, d decision) {
+	now := time.Now()
+	if d.pending.Invite != nil && !p.invite(it, d.pending, now) {
+		return
+	}
+	it.state, it.reference = d.pending.State, d.pending.Reference
+	it.attempts = 0 // the next call is another one, with tries of its own
+	r := p.parkedRecord(it)
+	due := now.Add(d.pending.After)
+	r.Why, r.Due = whyAwaits, &due
+	p.settleDown(it, r)
+}
+
+// invite publishes what a person needs to do their part.
+func (p *Pipeline) invite(it *item, pending vendors.Pending, now time.Time) bool {
+	r, invite := it.request, pending.Invite
+	rec, err := event.Pending{
+		RequestID: r.RequestID, CampaignID: r.CampaignID, Vendor: r.Vendor, ApplicantID: r.ApplicantID, UserID: r.UserID,
+		VendorReference: pending.Reference, VerificationURL: invite.URL, ExpiresAt: invite.ExpiresAt, Attempt: invite.Number,
+		Source:      event.Source{Topic: it.record.Topic, Partition: it.record.Partition, Offset: it.record.Offset},
+		AnnouncedAt: now,
+	}.Record(p.cfg.Topics.Results, p.cfg.Source)
+	if err != nil {
+		p.fail(err) // made of checked parts: a bug, and going on would leave the person uninvited
+		return false
+	}
+	if !p.writeFor(it, rec) {
+		return false
+	}
+	p.metrics.invitations.WithLabelValues(string(r.Vendor)).Inc()
+	return true
+}
+
+// parkedRecord returns the record of a parking, but for the due time.
+func (p *Pipeline) parkedRecord(it *item) ledger.Record {
+	return ledger.Record{
+		Step: ledger.Parked, Claim: max(it.claim, it.claimNumber()), Source: it.source(), Why: whyRetry,
+		Attempts: it.attempts, Calls: it.calls, State: it.state, Reference: it.reference, Spend: spendOf(it),
+		Original: &ledger.Original{
+			Key: it.record.Key, Value: string(it.record.Value), Headers: it.record.Headers, Time: it.record.Time,
+		},
+	}
+}
+
+// settleDown writes a parking and lets the request's record be done: from then on
+// the request lives in the ledger.
+func (p *Pipeline) settleDown(it *item, r ledger.Record) {
 	if !p.record(it, r, stamp()) {
 		return
 	}
 	s, e := it.shard, it.entry
 	p.done(it)
 	if !s.hasMoved() {
-		p.lookAfter(s, e)
+		p.lookAfter(s, e, it.called)
 	}
 }
 
@@ -175,19 +268,13 @@ func (p *Pipeline) refuse(it *item, invalid *event.InvalidError) {
 }
 
 // write writes records while may says so, asking before each try. Its error is
-// errLeaseEnded if may says no, and errStopping if the process stops; then the
-// records may or may not have been written.
-func (p *Pipeline) write(may func() bool, recs ...event.Record) error {
-	ask := func() error {
-		if !may() {
-			return errLeaseEnded
-		}
-		return nil
-	}
+// may's if it says no, and errStopping if the process stops; then the records may
+// or may not have been written.
+func (p *Pipeline) write(may func() error, recs ...event.Record) error {
 	for {
-		err := p.parts.Writer.WriteWhile(p.work, ask, recs...)
+		err := p.parts.Writer.WriteWhile(p.work, may, recs...)
 		switch {
-		case err == nil, errors.Is(err, errLeaseEnded):
+		case err == nil, errors.Is(err, errLeaseEnded), errors.Is(err, errNeedless):
 			return err
 		case p.work.Err() != nil:
 			return errStopping
@@ -206,7 +293,10 @@ func (p *Pipeline) write(may func() bool, recs ...event.Record) error {
 
 // always is the leave to write what needs no claim: a record that is no request
 // may be a dead letter twice, but must not be lost.
-func always() bool { return true }
+func always() error { return nil }
+
+// errNeedless: what was to be written is there already.
+var errNeedless = errors.New("written already")
 
 // classOf names the class of a cause, for the dead letter's header.
 func classOf(err error) string {

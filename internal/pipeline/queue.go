@@ -3,22 +3,42 @@ package pipeline
 import (
 	"context"
 	"sync"
+	"time"
 )
 
-// queue holds the requests that are ready for one vendor: those of the priority
-// topic first, then by arrival, and never two of one subject at once. It is
+// The ranks of requests, lowest first.
+const (
+	rankBulk = iota
+	rankPriority
+	// rankUnsettled: an owner before us began the request. What became of it is
+	// found out first, and while the vendor is paused, too: it takes no call to
+	// publish an answer that is there.
+	rankUnsettled
+	ranks
+)
+
+// queue holds the requests that are ready for one vendor: by rank, those of one
+// rank shared fairly among campaigns, and never two of one subject at once. It is
 // safe for concurrent use. Its length is bounded by what shards may have open.
 type queue struct {
-	mu    sync.Mutex
-	ready [2]fifo // by priority: [1] goes first
+	mu    sync.Mutex   // guards what follows
+	ready [ranks]*fair // the highest goes first
+	shut  bool         // only what is to be settled is handed out
 	// subjects has an entry for each subject that is ready or under way;
 	// its value are those that wait for it.
 	subjects map[string][]*item
+	stalls   *stalls       // of shards whose share of a limit is used up; nil where none is counted
 	more     chan struct{} // holds a token while there may be something ready
 }
 
-func newQueue() *queue {
-	return &queue{subjects: map[string][]*item{}, more: make(chan struct{}, 1)}
+// newQueue returns an empty queue. weight says what a campaign's share is
+// proportional to; it is called with the queue locked.
+func newQueue(weight func(campaign string) float64) *queue {
+	q := &queue{subjects: map[string][]*item{}, more: make(chan struct{}, 1)}
+	for rank := range q.ready {
+		q.ready[rank] = newFair(weight)
+	}
+	return q
 }
 
 // push adds a request. It is ready once no other one of its subject is before it.
@@ -54,19 +74,78 @@ func (q *queue) pop(ctx context.Context) (*item, error) {
 		if it := q.tryPop(); it != nil {
 			return it, nil
 		}
-		select {
-		case <-q.more:
-		case <-ctx.Done():
-			return nil, context.Cause(ctx)
+		if err := q.wait(ctx); err != nil {
+			return nil, err
 		}
 	}
 }
 
+// wait waits until something may be ready; its error is the context's cause.
+func (q *queue) wait(ctx context.Context) error {
+	q.mu.Lock()
+	due := q.stalls.due()
+	q.mu.Unlock()
+	var room <-chan time.Time
+	if !due.IsZero() {
+		timer := time.NewTimer(time.Until(due))
+		defer timer.Stop()
+		room = timer.C
+	}
+	select {
+	case <-q.more:
+	case <-room:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	return nil
+}
+
+// prepared says that a request that was popped takes no more room than it has
+// taken.
+func (q *queue) prepared(it *item) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.stalls == nil {
+		return
+	}
+	if q.stalls.preparing[it.shard.id]--; q.stalls.preparing[it.shard.id] == 0 {
+		delete(q.stalls.preparing, it.shard.id)
+	}
+	q.signal()
+}
+
+// tryPop returns the next request, nil if none is ready. Whoever gets it owes a
+// call of prepared, too.
 func (q *queue) tryPop() *item {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for rank := len(q.ready) - 1; rank >= 0; rank-- {
-		if it := q.ready[rank].pop(); it != nil {
+	now := time.Now()
+	for {
+		stalled := q.stalls.len()
+		q.stalls.resume(now, func(it *item) { q.ready[it.rank()].push(it) })
+		if it := q.popReadyLocked(now); it != nil {
+			return it
+		}
+		if q.stalls.len() >= stalled {
+			return nil
+		}
+		// All that there was room for is frozen: let others have it.
+	}
+}
+
+// popReadyLocked is tryPop without what is stalled.
+func (q *queue) popReadyLocked(now time.Time) *item {
+	for rank := ranks - 1; rank >= 0; rank-- {
+		if q.shut && rank < rankUnsettled {
+			return nil
+		}
+		for it := q.ready[rank].pop(); it != nil; it = q.ready[rank].pop() {
+			if q.stalls.stall(it, now) {
+				continue
+			}
+			if q.stalls != nil {
+				q.stalls.preparing[it.shard.id]++
+			}
 			q.signal() // for whoever else waits
 			return it
 		}
@@ -74,11 +153,56 @@ func (q *queue) tryPop() *item {
 	return nil
 }
 
+// setShut keeps all requests but those that are to be settled, or hands them out
+// again.
+func (q *queue) setShut(shut bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.shut = shut
+	q.signal()
+}
+
+// freezeWhile keeps a campaign's requests until thaw, but for those that are to be
+// settled, if paused says so. It is asked with the queue locked, so that a thaw
+// that comes after what it says comes after the freezing, too.
+func (q *queue) freezeWhile(paused func(campaign string) bool, campaign string) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if !paused(campaign) {
+		return
+	}
+	q.ready[rankBulk].freeze(campaign)
+	q.ready[rankPriority].freeze(campaign)
+}
+
+// thaw hands out the requests of all campaigns again.
+func (q *queue) thaw() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, f := range q.ready {
+		f.thaw()
+	}
+	q.signal()
+}
+
+// reweigh follows a change of weights at once.
+func (q *queue) reweigh() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, f := range q.ready {
+		f.reweigh()
+	}
+	q.stalls.reweigh()
+}
+
 // release ends a request's turn: the next one of its subject becomes ready.
 func (q *queue) release(it *item) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.releaseLocked(it)
+	if q.stalls != nil {
+		q.signal() // a permit that was given back leaves room
+	}
 }
 
 func (q *queue) releaseLocked(it *item) {
@@ -108,11 +232,13 @@ func (q *queue) drop(s *shard) (dropped []*item) {
 		clear(waiting[len(kept):])
 		q.subjects[subject] = kept
 	}
+	removed := q.stalls.remove(s)
 	for rank := range q.ready {
-		for _, it := range q.ready[rank].remove(s) {
-			dropped = append(dropped, it)
-			q.releaseLocked(it)
-		}
+		removed = append(removed, q.ready[rank].remove(s)...)
+	}
+	for _, it := range removed {
+		dropped = append(dropped, it)
+		q.releaseLocked(it)
 	}
 	return dropped
 }
@@ -122,45 +248,9 @@ func (q *queue) drop(s *shard) (dropped []*item) {
 func (q *queue) len() int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.ready[0].len() + q.ready[1].len()
-}
-
-// fifo is a queue over a slice that gives room back as it goes.
-type fifo struct {
-	items []*item
-	head  int
-}
-
-func (f *fifo) len() int { return len(f.items) - f.head }
-
-func (f *fifo) push(it *item) { f.items = append(f.items, it) }
-
-func (f *fifo) pop() *item {
-	if f.len() == 0 {
-		return nil
+	n := q.stalls.len()
+	for _, f := range q.ready {
+		n += f.len()
 	}
-	it := f.items[f.head]
-	f.items[f.head] = nil
-	f.head++
-	if f.head > 64 && f.head > len(f.items)/2 {
-		n := copy(f.items, f.items[f.head:])
-		clear(f.items[n:])
-		f.items, f.head = f.items[:n], 0
-	}
-	return it
-}
-
-// remove takes out a shard's requests and returns them.
-func (f *fifo) remove(s *shard) (removed []*item) {
-	kept := f.items[:0]
-	for _, it := range f.items[f.head:] {
-		if it.shard == s {
-			removed = append(removed, it)
-		} else {
-			kept = append(kept, it)
-		}
-	}
-	clear(f.items[len(kept):])
-	f.items, f.head = kept, 0
-	return removed
+	return n
 }

@@ -19,12 +19,16 @@ func (p *Pipeline) own(s *shard, next map[string]int64) {
 	if tail == nil {
 		return
 	}
+	for _, l := range p.lines {
+		l.lane.EndRestore(s.id)
+	}
 	s.mu.Lock()
 	ours := s.ledger.Restored(next)
 	open, answered := s.ledger.Len()
 	s.mu.Unlock()
+	p.obeyLedger(s)
 	for _, e := range ours {
-		p.lookAfter(s, e)
+		p.lookAfter(s, e, time.Time{})
 	}
 	p.log.Info("shard works", "partition", s.id, "restored_ms", time.Since(s.since).Milliseconds(), "open", open, "answered", answered, "parked", len(ours))
 	for topic, n := range next {
@@ -58,7 +62,7 @@ func (p *Pipeline) restore(s *shard) Reader {
 }
 
 func (p *Pipeline) readBack(s *shard) (Reader, error) {
-	start, err := p.parts.Offsets.OffsetAt(s.ctx, p.cfg.Topics.Ledger, s.id, time.Now().Add(-p.cfg.Window))
+	start, err := p.parts.Offsets.OffsetAt(s.ctx, p.cfg.Topics.Ledger, s.id, time.Now().Add(-p.cfg.Window-p.cfg.ClaimMargin)) // a call may follow its claim so late
 	if err != nil {
 		return nil, err
 	}
@@ -68,14 +72,38 @@ func (p *Pipeline) readBack(s *shard) (Reader, error) {
 	}
 	s.mu.Lock()
 	s.ledger = ledger.NewShard(p.cfg.Window) // a second try begins anew
+	s.ledger.OnClaim(func(vendor event.Vendor, called time.Time) { p.countCall(s, vendor, called) })
 	s.mu.Unlock()
+	for _, l := range p.lines {
+		l.lane.BeginRestore(s.id)
+	}
 	s.setRead(max(start, end))
 	return p.readUpTo(s.ctx, p.cfg.Topics.Ledger, s.id, start, end, func(rec event.Record) { p.apply(s, rec) })
+}
+
+// countCall counts a call that a claim in the ledger tells of against the limits of
+// its vendor; one of before claims named it against those of all. A call may leave
+// up to half a margin after its claim's time.
+func (p *Pipeline) countCall(s *shard, vendor event.Vendor, called time.Time) {
+	latest := called.Add(p.cfg.ClaimMargin / 2)
+	for name, l := range p.lines {
+		if name == vendor || vendor == "" {
+			l.lane.Restore(s.id, latest)
+		}
+	}
 }
 
 // readUpTo hands the records of a partition from start up to end to take and
 // returns the reader, which has not been closed.
 func (p *Pipeline) readUpTo(ctx context.Context, topic string, partition int, start, end int64, take func(event.Record)) (Reader, error) {
+	return p.readWhile(ctx, topic, partition, start, end, func(rec event.Record) bool {
+		take(rec)
+		return true
+	})
+}
+
+// readWhile is readUpTo that stops when more says no.
+func (p *Pipeline) readWhile(ctx context.Context, topic string, partition int, start, end int64, more func(event.Record) bool) (Reader, error) {
 	r, err := p.parts.OpenReader(topic, partition, start)
 	if err != nil {
 		return nil, err
@@ -86,8 +114,8 @@ func (p *Pipeline) readUpTo(ctx context.Context, topic string, partition int, st
 			return nil, errors.Join(err, r.Close())
 		}
 		next = rec.Offset + 1
-		if rec.Value != nil && rec.Offset < end {
-			take(rec)
+		if rec.Value != nil && rec.Offset < end && !more(rec) {
+			break
 		}
 	}
 	return r, nil
@@ -160,15 +188,29 @@ func (p *Pipeline) readTail(ctx context.Context, s *shard, tail Reader) error {
 		}
 		if rec.Value != nil && !bytes.Contains(rec.Value, p.ownClaim) {
 			p.apply(s, rec)
+			if ledger.IsOrder(rec.Key) {
+				p.obeyLedger(s)
+			}
 		}
 		s.setRead(rec.Offset + 1)
 	}
 }
 
 // lookAfter takes charge of a request that lives in the ledger.
-func (p *Pipeline) lookAfter(s *shard, e *ledger.Entry) {
+// News of it that came after since is heeded.
+func (p *Pipeline) lookAfter(s *shard, e *ledger.Entry, since time.Time) {
 	s.mu.Lock()
-	w := waiter{due: e.Due, shard: s, entry: e}
+	w := waiter{due: e.Due, shard: s, entry: e, awaited: e.Why() == whyAwaits}
+	if _, reference := e.Pending(); reference != "" {
+		w.expects = &expected{reference: reference, since: since}
+	}
+	if e.Why() == whyPaused {
+		// It is held back when it comes up, if the order still holds.
+		w.due, w.held, w.awaited = time.Now(), true, e.Attempts == 0 || w.expects != nil
+	}
+	if e.Why() == whySpend {
+		w.due, w.awaited = time.Now(), e.Attempts == 0 // the cap may be another one
+	}
 	if e.Step != ledger.Parked {
 		w.due, w.unsettled = p.settleAt(s, e), true
 	}
@@ -219,6 +261,8 @@ func (p *Pipeline) mark(s *shard) {
 		for _, e := range stale {
 			p.rewrite(s, e)
 		}
+		p.keepOrders(s, now)
+		p.summarize(s, now)
 	}
 }
 

@@ -41,6 +41,8 @@ type shard struct {
 	// answered is when a published answer was last written, marked up to when
 	// the last checkpoint reaches.
 	answered, marked time.Time
+	// capsMet are the caps of which it is logged that they are reached.
+	capsMet map[capMet]struct{}
 
 	// read is how far the ledger has been read, readAll once nobody else
 	// writes to it.

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"reauth/internal/event"
+	"reauth/internal/ledger"
+	"reauth/internal/vendors"
 )
 
 // signal is what replicas tell each other on the signals topic. It is a hint:
@@ -17,11 +19,27 @@ type signal struct {
 	From   string       `json:"from"`
 	Vendor event.Vendor `json:"vendor"`
 	// Until is when what the signal says ends.
-	Until time.Time `json:"until"`
+	Until time.Time `json:"until,omitzero"`
+	// State is the breaker's, as vendors.BreakerState writes it.
+	State string `json:"state,omitempty"`
+	// Reference and Outcome are those of vendors.News.
+	Reference string        `json:"reference,omitempty"`
+	Outcome   event.Outcome `json:"outcome,omitempty"`
+	Order     *ledger.Order `json:"order,omitempty"`
 }
 
-// throttled: the vendor asked for fewer calls, and for none before Until.
-const throttled = "throttled"
+// The kinds of signals.
+const (
+	// throttled: the vendor asked for fewer calls, and for none before Until.
+	throttled = "throttled"
+	// breakerKind: a breaker opened, began to probe, or closed; the first two
+	// hold until Until.
+	breakerKind = "breaker"
+	// newsKind: the vendor's webhook told of news.
+	newsKind = "news"
+	// orderKind: an operator gave an order.
+	orderKind = "order"
+)
 
 // maxSignalBytes bounds what is decoded.
 const maxSignalBytes = 4 << 10
@@ -38,21 +56,56 @@ func decodeSignal(value []byte) (signal, error) {
 	if len(value) > maxSignalBytes || json.Unmarshal(value, &s) != nil || s.Kind == "" {
 		return signal{}, errSignal
 	}
+	if s.Kind == orderKind && (s.Order == nil || s.Order.Check() != nil) {
+		return signal{}, errSignal
+	}
 	return s, nil
 }
 
 // announce tells the other replicas that a vendor asked for fewer calls. It
 // gives up quickly: the others will be told by the vendor as well.
 func (p *Pipeline) announce(vendor event.Vendor, until time.Time) {
-	value, err := json.Marshal(signal{Kind: throttled, From: p.cfg.Owner, Vendor: vendor, Until: until})
-	if err != nil {
-		return // no field can fail
-	}
 	ctx, cancel := context.WithTimeout(p.work, announceTime)
 	defer cancel()
-	if err := p.parts.Writer.Write(ctx, event.Record{Topic: p.cfg.Topics.Signals, Value: value}); err != nil {
+	if err := p.send(ctx, signal{Kind: throttled, Vendor: vendor, Until: until}); err != nil {
 		p.log.Warn("telling the other replicas to back off", "vendor", vendor, "error", err)
 	}
+}
+
+// announceBreaker tells the other replicas of the changes of a lane's breaker, one
+// after another: in another order they would say something else. What is lost
+// costs the others some calls, or some seconds.
+func (p *Pipeline) announceBreaker(l *line) {
+	vendor := l.lane.Adapter().Name()
+	for {
+		select {
+		case n := <-l.breakerNews:
+			ctx, cancel := context.WithTimeout(p.take, announceTime)
+			err := p.send(ctx, signal{Kind: breakerKind, Vendor: vendor, State: n.State.String(), Until: n.Until})
+			cancel()
+			if err != nil && p.take.Err() == nil {
+				p.log.Warn("telling the other replicas of the breaker", "vendor", vendor, "state", n.State.String(), "error", err)
+			}
+		case <-p.take.Done():
+			return
+		}
+	}
+}
+
+// Tell passes news on to the replica that owns the request, whichever it is. It
+// returns nil once all in-sync replicas of the signals topic have it.
+func (p *Pipeline) Tell(ctx context.Context, n vendors.News) error {
+	return p.send(ctx, signal{Kind: newsKind, Vendor: n.Vendor, Reference: n.Reference, Outcome: n.Outcome})
+}
+
+// send writes a signal.
+func (p *Pipeline) send(ctx context.Context, s signal) error {
+	s.From = p.cfg.Owner
+	value, err := json.Marshal(s)
+	if err != nil {
+		return err
+	}
+	return p.parts.Writer.Write(ctx, event.Record{Topic: p.cfg.Topics.Signals, Value: value})
 }
 
 const announceTime = 5 * time.Second
@@ -102,9 +155,19 @@ func (p *Pipeline) hear(rec event.Record) {
 		return
 	}
 	l := p.lines[s.Vendor]
-	if s.Kind != throttled || s.From == p.cfg.Owner || l == nil || !time.Now().Before(s.Until) {
-		return
+	switch {
+	case s.Kind == orderKind:
+		p.obey(*s.Order)
+	case l == nil:
+	case s.Kind == throttled && s.From != p.cfg.Owner && time.Now().Before(s.Until):
+		l.lane.BackOff(s.Until)
+		p.log.Info("backing off as another replica was told to", "vendor", s.Vendor, "until", s.Until)
+	case s.Kind == breakerKind && s.From != p.cfg.Owner:
+		if state, err := vendors.ParseBreakerState(s.State); err == nil {
+			l.lane.HearBreaker(s.From, rec.Time, vendors.BreakerNews{State: state, Until: s.Until})
+		}
+	case s.Kind == newsKind && s.Reference != "":
+		p.parking.wake(s.Reference)
+		p.reviews.add(vendors.News{Vendor: s.Vendor, Reference: s.Reference, Outcome: s.Outcome})
 	}
-	l.lane.BackOff(s.Until)
-	p.log.Info("backing off as another replica was told to", "vendor", s.Vendor, "until", s.Until)
 }

@@ -77,6 +77,11 @@ func TestKilledOwnersCallsAreFoundAndNotRepeated(t *testing.T) {
 				settle(3 * time.Minute)
 				wantOncePerRequest(t, b, 60)
 				wantCalls(t, b, 1)
+				for _, r := range b.results() {
+					if r.Calls != 1 {
+						t.Errorf("%s took %d calls", r.RequestID, r.Calls)
+					}
+				}
 				for shard := range 3 {
 					if n := b.next(shard); n != 20 {
 						t.Errorf("next of shard %d is %d", shard, n)
@@ -89,7 +94,7 @@ func TestKilledOwnersCallsAreFoundAndNotRepeated(t *testing.T) {
 }
 
 // handoverDelay is how long a lane leaves the slots of a new shard alone.
-const handoverDelay = 250 * time.Millisecond
+const handoverDelay = 100 * time.Millisecond
 
 func TestMovedShardIsFinishedByItsFormerOwner(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -185,6 +190,36 @@ func TestPublishedAndNotCommittedIsNotPublishedAgain(t *testing.T) {
 	})
 }
 
+func TestLostAcknowledgementOfAResultIsNoSecondResult(t *testing.T) {
+	for _, reached := range []bool{true, false} {
+		t.Run(fmt.Sprint("reached ", reached), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := setup(t, nil)
+				tries := 0
+				w.topics.write = func(recs []event.Record) error {
+					if recs[0].Topic != "results" {
+						return nil
+					}
+					if tries++; tries > 1 {
+						return nil
+					}
+					if reached {
+						w.topics.keep(recs)
+					}
+					return errNoAck
+				}
+				w.send(0, "r-1", "sub-1")
+				settle(time.Minute)
+				wantOncePerRequest(t, w, 1)
+				if n := w.next(0); n != 1 {
+					t.Errorf("next is %d, want the request done", n)
+				}
+				w.shut()
+			})
+		})
+	}
+}
+
 func TestSameRequestThreeTimesIsOneCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, b := pair(t, &fakeVendor{delay: time.Second}, nil)
@@ -247,7 +282,7 @@ func TestParkedRequestsOfALostShardAreForgotten(t *testing.T) {
 		w.send(1, "r-2", "sub-2")
 		settle(10 * time.Second)
 		w.assign(nil, []int{1, 2}, []int{0})
-		if n := w.parking.len(); n != 1 {
+		if n, _ := w.parking.len(); n != 1 {
 			t.Errorf("%d requests are parked, want that of the shard that stayed", n)
 		}
 		w.shut()
@@ -279,7 +314,7 @@ func TestParkedLongerThanTheWindowIsNotForgotten(t *testing.T) {
 		a.kill()
 		b.assign([]int{0, 1, 2}, nil, nil)
 		settle(time.Second)
-		if n := b.parking.len(); n != 1 {
+		if n, _ := b.parking.len(); n != 1 {
 			t.Errorf("%d parked requests were restored", n)
 		}
 		b.shut()

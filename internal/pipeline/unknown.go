@@ -28,6 +28,8 @@ func (p *Pipeline) settle(it *item) (d decision, settled bool) {
 	s.mu.Lock()
 	step, called, due, at := it.entry.Step, it.entry.Called, it.entry.Due, p.settleAt(s, it.entry)
 	it.attempts, it.calls = max(it.attempts, it.entry.Attempts), max(it.calls, it.entry.Calls)
+	it.state, it.reference = it.entry.Pending()
+	it.reserved = it.entry.Spend()
 	s.mu.Unlock()
 	if wait := time.Until(at); wait > 0 {
 		return decision{action: later, after: wait}, true
@@ -42,7 +44,7 @@ func (p *Pipeline) settle(it *item) (d decision, settled bool) {
 		// The owner before us parked it after all. From now on it lives in
 		// the ledger, and is ours to look after.
 		if it.tracked {
-			p.lookAfter(s, it.entry)
+			p.lookAfter(s, it.entry, time.Time{})
 			return decision{action: closed}, true
 		}
 		if wait := time.Until(due); wait > 0 {
@@ -50,7 +52,7 @@ func (p *Pipeline) settle(it *item) (d decision, settled bool) {
 			return decision{action: later, after: wait}, true
 		}
 	}
-	it.unsettled, it.unknownSince = false, called
+	it.unsettled, it.unknownSince, it.uncounted = false, called, step == ledger.Claimed
 	return decision{}, false
 }
 
@@ -95,6 +97,7 @@ func (p *Pipeline) settleAnswered(it *item) decision {
 		p.metrics.republished.Inc()
 		return decision{action: republish, answer: answer}
 	}
+	p.dispose(it, answer) // whoever published may not have come to that
 	s.mu.Lock()
 	s.ledger.Published(it.entry)
 	s.mu.Unlock()
@@ -118,6 +121,9 @@ func (p *Pipeline) inquire(it *item, line *line, ready func()) (d decision, know
 		p.metrics.unknown.WithLabelValues(resolvedNotFound).Inc()
 		it.unknownSince = time.Time{}
 		return p.unlessExhausted(it)
+	}
+	if it.uncounted {
+		it.calls++
 	}
 	p.metrics.unknown.WithLabelValues(resolvedFound).Inc()
 	p.log.Info("verdict of a call of unknown outcome found", "request_id", it.request.RequestID, "vendor", it.request.Vendor)
@@ -155,6 +161,7 @@ func (p *Pipeline) repeatOrHold(it *item) (d decision, known bool) {
 	}
 	p.metrics.unknown.WithLabelValues(resolvedRepeat).Inc()
 	p.metrics.possibleDouble.Inc()
+	p.lose(it)
 	p.log.Warn("call of unknown outcome repeated: it may be charged twice", "request_id", it.request.RequestID, "vendor", it.request.Vendor)
 	it.unknownSince = time.Time{}
 	return decision{}, false

@@ -169,8 +169,10 @@ type fakeSelfie struct{}
 
 func (fakeSelfie) Size() int64         { return 4 }
 func (fakeSelfie) ContentType() string { return "image/jpeg" }
+func (fakeSelfie) Reader() io.Reader   { return bytes.NewReader([]byte("jpeg")) }
 func (fakeSelfie) Body() io.ReadCloser { return io.NopCloser(bytes.NewReader([]byte("jpeg"))) }
 func (fakeSelfie) SHA256() string      { return fmt.Sprintf("%064d", 7) }
+func (fakeSelfie) Version() string     { return "v-7" }
 func (fakeSelfie) Release()            {}
 
 // fakeVendor approves after delay, unless answer says otherwise.
@@ -363,6 +365,27 @@ func (f *fakeTopics) Write(ctx context.Context, recs ...event.Record) error {
 	if ctx.Err() != nil || muted {
 		return context.Canceled
 	}
+	f.keep(recs)
+	return nil
+}
+
+// errNoAck is the error of a write that may have reached the log: it is tried
+// again.
+var errNoAck = errors.New("no acknowledgement")
+
+func (f *fakeTopics) WriteWhile(ctx context.Context, may func() error, recs ...event.Record) error {
+	for {
+		if err := may(); err != nil {
+			return err
+		}
+		if err := f.Write(ctx, recs...); !errors.Is(err, errNoAck) {
+			return err
+		}
+	}
+}
+
+// keep adds records as a write does.
+func (f *fakeTopics) keep(recs []event.Record) {
 	for _, rec := range recs {
 		if rec.Time.IsZero() {
 			rec.Time = time.Now()
@@ -372,14 +395,6 @@ func (f *fakeTopics) Write(ctx context.Context, recs ...event.Record) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.out = append(f.out, recs...)
-	return nil
-}
-
-func (f *fakeTopics) WriteWhile(ctx context.Context, may func() error, recs ...event.Record) error {
-	if err := may(); err != nil {
-		return err
-	}
-	return f.Write(ctx, recs...)
 }
 
 func (f *fakeTopics) OffsetAt(_ context.Context, topic string, partition int, t time.Time) (int64, error) {

@@ -1,0 +1,34 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"testing"
+)
+
+func TestErasureOnATerminalIsAskedFor(t *testing.T) {
+	for answer, erased := range map[string]bool{"\n": false, "n\n": false, "y\n": true} {
+		b := newEraseBench(t)
+		reference := b.authenticate("sub-approve-1")
+		b.result("r1", "sub-approve-1", reference, nil)
+		user, terminal := openTerminal(t)
+		errs, ended := newConsole(), make(chan int)
+		var out bytes.Buffer
+		go func() {
+			ended <- execute(t.Context(), []string{"erase", "--request", "r1"}, world{in: terminal, out: &out, err: errs, environ: b.environ()})
+		}()
+		errs.asked()
+		if b.isErased(reference) {
+			t.Error("it was erased before the answer")
+		}
+		fmt.Fprint(user, answer)
+		code := <-ended
+		if b.isErased(reference) != erased || (code == 0) != erased || (out.Len() > 0) != erased {
+			t.Errorf("%q: erased %t, exit code %d, proofs %q", answer, b.isErased(reference), code, out.String())
+		}
+		if !erased && !strings.Contains(errs.String(), "not confirmed: nothing was erased") {
+			t.Errorf("%q: standard error:\n%s", answer, errs)
+		}
+	}
+}

@@ -1,0 +1,115 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"reauth/internal/event"
+	"reauth/internal/storage"
+)
+
+// disposals are what a store was asked to do after verdicts.
+type disposals struct {
+	mu    sync.Mutex
+	refs  []storage.Ref
+	fault error
+}
+
+func (d *disposals) dispose(_ context.Context, ref storage.Ref, outcome event.Outcome) (storage.Disposal, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.refs = append(d.refs, ref)
+	return storage.Disposal{}, d.fault
+}
+
+func (d *disposals) asked() []storage.Ref {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return append([]storage.Ref(nil), d.refs...)
+}
+
+func TestSelfieIsDisposedOfOnceItsResultIsOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var d disposals
+		w := setup(t, nil)
+		w.parts.Dispose = func(ctx context.Context, ref storage.Ref, outcome event.Outcome) (storage.Disposal, error) {
+			if len(w.results()) == 0 {
+				t.Error("the selfie went before the result was out")
+			}
+			if outcome != event.Approved {
+				t.Errorf("outcome %s", outcome)
+			}
+			return d.dispose(ctx, ref, outcome)
+		}
+		w.send(0, "r-1", "sub-1")
+		settle(time.Minute)
+		if refs := d.asked(); len(refs) != 1 || refs[0].Key != "selfies/r-1.jpg" || refs[0].Version != "v-7" {
+			t.Errorf("disposed of %+v, want the version that was read", refs)
+		}
+		if n := w.next(0); n != 1 {
+			t.Errorf("next is %d", n)
+		}
+		w.shut()
+	})
+}
+
+func TestSelfieIsDisposedOfByTheNextOwnerIfNeedBe(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := pair(t, &fakeVendor{}, nil)
+		var d disposals
+		reached := make(chan struct{})
+		a.parts.Dispose = func(context.Context, storage.Ref, event.Outcome) (storage.Disposal, error) {
+			close(reached)
+			<-a.take.Done()
+			return storage.Disposal{}, errors.New("dead")
+		}
+		b.parts.Dispose = d.dispose
+		a.send(0, "r-1", "sub-1")
+		<-reached
+		a.commit()
+		a.kill()
+		b.assign([]int{0, 1, 2}, nil, nil)
+		settle(time.Hour)
+		wantOncePerRequest(t, b, 1)
+		if refs := d.asked(); len(refs) != 1 || refs[0].Version != "v-7" {
+			t.Errorf("the next owner disposed of %+v", refs)
+		}
+		b.shut()
+	})
+}
+
+func TestDisposalThatFailsHoldsUpNobody(t *testing.T) {
+	for name, c := range map[string]struct {
+		fault error
+		tries int
+	}{
+		"passes":    {&storage.Error{Kind: storage.Throttled}, disposeTries},
+		"forbidden": {&storage.Error{Kind: storage.Fault}, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				d := disposals{fault: c.fault}
+				w := setup(t, nil)
+				w.parts.Dispose = d.dispose
+				w.send(0, "r-1", "sub-1")
+				settle(5 * time.Minute)
+				if n := len(d.asked()); n != c.tries || w.next(0) != 1 {
+					t.Errorf("%d tries, next %d", n, w.next(0))
+				}
+				if n := testutil.ToFloat64(w.metrics.undisposed); n != 1 {
+					t.Errorf("%v selfies counted as left", n)
+				}
+				if err := w.StoreFault(); err != nil {
+					t.Errorf("fetching is paused: %v", err)
+				}
+				w.shut()
+			})
+		})
+	}
+}
