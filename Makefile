@@ -15,6 +15,8 @@ IMAGE   ?= reauth
 FUZZTIME ?= 10s
 COUNT    ?= 6
 BENCH    ?= .
+# Which of the end-to-end tests `make test-kafka` runs.
+RUN      ?= .
 
 GO_BUILD := CGO_ENABLED=0 go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)'
 
@@ -32,7 +34,7 @@ build: ## build consumer, producer and sandbox into bin/
 
 .PHONY: sandbox
 sandbox: build ## run Kafka, S3 and the vendors on this machine; writes bin/sandbox.env
-	@exec $(BIN)/sandbox --env-file $(BIN)/sandbox.env
+	@exec $(BIN)/sandbox --faceki 127.0.0.1:9102 --checkout 127.0.0.1:9103 --rekognition 127.0.0.1:9104 --env-file $(BIN)/sandbox.env
 
 .PHONY: run
 run: build ## run the consumer against the sandbox that `make sandbox` started
@@ -65,14 +67,16 @@ test-short: $(TOOLS)/gotest ## run the quick tests only, without the race detect
 	@$(TOOLS)/gotest -- -short ./...
 
 .PHONY: test-kafka
-test-kafka: $(TOOLS)/gotest ## run the end-to-end tests on three real brokers; REAUTH_E2E_BROKERS=host:port,… for a cluster that is there
+test-kafka: $(TOOLS)/gotest ## run the end-to-end tests (RUN=regexp) on three real brokers; REAUTH_E2E_BROKERS=host:port,… for a cluster that is there
 	@if [[ -n "$${REAUTH_E2E_BROKERS:-}" ]]; then \
-	  exec $(TOOLS)/gotest -- -count=1 -timeout 30m ./internal/e2e; \
+	  exec $(TOOLS)/gotest -- -count=1 -timeout 30m -run '$(RUN)' ./internal/e2e; \
 	fi; \
+	command -v java mvn >/dev/null || { apt-get update && apt-get install -y --no-install-recommends default-jre-headless maven; } >/dev/null 2>&1 || \
+	  { echo 'test-kafka: install Java 17 or newer, and Maven, first' >&2; exit 1; }; \
 	cluster=$$(mktemp -d); \
 	trap 'internal/tools/kafka/cluster.sh stop "$$cluster"; rm -rf "$$cluster"' EXIT; \
 	brokers=$$(internal/tools/kafka/cluster.sh start "$$cluster"); \
-	REAUTH_E2E_BROKERS=$$brokers REAUTH_E2E_CLUSTER=$$cluster $(TOOLS)/gotest -- -count=1 -timeout 30m ./internal/e2e
+	REAUTH_E2E_BROKERS=$$brokers REAUTH_E2E_CLUSTER=$$cluster $(TOOLS)/gotest -- -count=1 -timeout 30m -run '$(RUN)' ./internal/e2e
 
 .PHONY: test-deploy
 test-deploy: $(TOOLS)/gotest ## check image, Compose file, manifests and the import arrows

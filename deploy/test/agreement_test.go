@@ -21,7 +21,7 @@ import (
 )
 
 // adapters are the vendors that the shipped settings may enable.
-var adapters = []event.Vendor{event.Argos}
+var adapters = event.Vendors()
 
 // settings loads the ConfigMap as the pod would: through internal/config, with
 // the example Secret's files where the Secret is mounted. So every key, unit
@@ -99,13 +99,16 @@ func TestContainersReadTheMountedConfig(t *testing.T) {
 	}
 }
 
-// TestPodsOutliveTheGrace: after the grace the results have to be written yet.
+// stopMargin is what a stop may take beside shutdown.grace: before it the shards
+// are handed over, after it the last results are written. internal/app's tests
+// hold the same number against what it is made of.
+const stopMargin = 25 * time.Second
+
 func TestPodsOutliveTheGrace(t *testing.T) {
 	m := load(t)
-	const margin = 10 * time.Second
 	given := time.Duration(*m.deployment.Spec.Template.Spec.TerminationGracePeriodSeconds) * time.Second
-	if grace := settings(t, m).Shutdown.Grace; given < grace+margin {
-		t.Errorf("the pod is killed after %s; shutdown.grace is %s and %s more are needed", given, grace, margin)
+	if grace := settings(t, m).Shutdown.Grace; given < grace+stopMargin {
+		t.Errorf("the pod is killed after %s; shutdown.grace is %s and %s more are needed", given, grace, stopMargin)
 	}
 }
 
@@ -173,18 +176,52 @@ func TestMemoryHoldsTheSelfies(t *testing.T) {
 
 func TestScalingFitsThePartitions(t *testing.T) {
 	m := load(t)
-	s := m.scaled.Spec
-	if s.ScaleTargetRef.Name != m.deployment.Name {
-		t.Errorf("scales %s", s.ScaleTargetRef.Name)
+	for _, scaled := range []scaledObject{m.scaled, m.scaledByLag} {
+		s := scaled.Spec
+		if s.ScaleTargetRef.Name != m.deployment.Name {
+			t.Errorf("scales %s", s.ScaleTargetRef.Name)
+		}
+		if partitions := settings(t, m).Kafka.Partitions; int(s.MaxReplicaCount) > partitions {
+			t.Errorf("up to %d replicas for %d partitions", s.MaxReplicaCount, partitions)
+		}
+		if s.MinReplicaCount < 1 || s.MinReplicaCount > s.MaxReplicaCount || s.Fallback.Replicas < 1 {
+			t.Errorf("may go down to %d (%d when what is wanted is unknown)", s.MinReplicaCount, s.Fallback.Replicas)
+		}
+		if !slices.Contains(fallbackBehaviors, s.Fallback.Behavior) {
+			t.Errorf("fallback behaviour %q", s.Fallback.Behavior)
+		}
 	}
-	if partitions := settings(t, m).Kafka.Partitions; int(s.MaxReplicaCount) > partitions {
-		t.Errorf("up to %d replicas for %d partitions", s.MaxReplicaCount, partitions)
+}
+
+// TestScalersDifferInTheirTriggersOnly: either may be applied in place of the
+// other.
+func TestScalersDifferInTheirTriggersOnly(t *testing.T) {
+	m := load(t)
+	wanted, byLag := m.scaled, m.scaledByLag
+	wanted.Spec.Triggers, byLag.Spec.Triggers = nil, nil
+	if diff := cmp.Diff(wanted, byLag); diff != "" {
+		t.Errorf("scaling (-by what is wanted +by lag):\n%s", diff)
 	}
-	if s.MinReplicaCount < 1 || s.MinReplicaCount > s.MaxReplicaCount || s.Fallback.Replicas < 1 {
-		t.Errorf("may go down to %d (%d when the lag is unknown)", s.MinReplicaCount, s.Fallback.Replicas)
+}
+
+// TestReplicasFollowWhatIsWanted: one trigger, as the autoscaler takes the highest
+// of several, and the value itself, whatever the number of replicas.
+func TestReplicasFollowWhatIsWanted(t *testing.T) {
+	triggers := load(t).scaled.Spec.Triggers
+	if len(triggers) != 1 || triggers[0].Type != "prometheus" {
+		t.Fatalf("triggers are %+v, want one of Prometheus", triggers)
 	}
-	if !slices.Contains(fallbackBehaviors, s.Fallback.Behavior) {
-		t.Errorf("fallback behaviour %q", s.Fallback.Behavior)
+	metadata := triggers[0].Metadata
+	for key := range metadata {
+		if !prometheusTriggerKeys[key] {
+			t.Errorf("KEDA does not know the key %s", key)
+		}
+	}
+	if metadata["query"] != "max(reauth_replicas_wanted)" || metadata["threshold"] != "1" || metadata["ignoreNullValues"] != "false" {
+		t.Errorf("asks for %v", metadata)
+	}
+	if !strings.Contains(string(read(t, "internal/pipeline/scaling.go")), `"reauth_replicas_wanted"`) {
+		t.Error("no replica reports what the trigger asks for")
 	}
 }
 
@@ -198,7 +235,7 @@ func TestTriggersWatchTheTopicsThatAreConsumed(t *testing.T) {
 		wanted = append(wanted, kafka.Topics.Priority)
 	}
 	var watched []string
-	for _, trigger := range m.scaled.Spec.Triggers {
+	for _, trigger := range m.scaledByLag.Spec.Triggers {
 		watched = append(watched, trigger.Metadata["topic"])
 		for key := range trigger.Metadata {
 			if !kafkaTriggerKeys[key] {

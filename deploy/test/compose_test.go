@@ -112,7 +112,7 @@ func TestComposeBuildsStagesThatExist(t *testing.T) {
 		if !slices.ContainsFunc(stages, func(stage stage) bool { return stage.name == s.Build.Target }) {
 			t.Errorf("%s is built from the stage %q", name, s.Build.Target)
 		}
-		if (s.Build.Target == "sandbox") != (name == "argos") {
+		if (s.Build.Target == "sandbox") != (name == "vendors") {
 			t.Errorf("%s is built from the stage %q", name, s.Build.Target)
 		}
 	}
@@ -140,24 +140,35 @@ func TestComposeSettingsLoad(t *testing.T) {
 	}
 }
 
-// TestComposeConsumerReachesTheVendor: at the address and with the key that
-// the simulator was started with.
-func TestComposeConsumerReachesTheVendor(t *testing.T) {
+// TestComposeConsumerReachesTheVendors: at the addresses and with the keys that
+// the simulators were started with, and they reach its webhook.
+func TestComposeConsumerReachesTheVendors(t *testing.T) {
 	services := compose(t).Services
-	flags := services["argos"].Command
+	flags := services["vendors"].Command
 	value := func(flag string) string {
 		i := slices.Index(flags, flag)
 		if i < 0 || i+1 >= len(flags) {
-			t.Fatalf("argos is started without %s", flag)
+			t.Fatalf("the sandbox is started without %s", flag)
 		}
 		return flags[i+1]
 	}
 	env := services["consumer"].Environment
-	if got, want := env["REAUTH_VENDORS__ARGOS__BASE_URL"], "http://"+value("--argos")+"/v3"; got != want {
-		t.Errorf("the consumer calls %s, the simulator is at %s", got, want)
+	for variable, want := range map[string]string{
+		"ARGOS__BASE_URL":                  "http://" + value("--argos") + "/v3",
+		"ARGOS__API_KEY":                   value("--api-key"),
+		"FACEKI__BASE_URL":                 "http://" + value("--faceki"),
+		"FACEKI__LIMITS":                   value("--faceki-limit") + "/s",
+		"CHECKOUT__BASE_URL":               "http://" + value("--checkout"),
+		"CHECKOUT__TOKEN_URL":              "http://" + value("--checkout") + "/connect/token",
+		"CHECKOUT__WEBHOOK__SIGNATURE_KEY": value("--checkout-webhook-key"),
+	} {
+		if got := env["REAUTH_VENDORS__"+variable]; got != want {
+			t.Errorf("%s is %q for the consumer, and %q at the simulator", variable, got, want)
+		}
 	}
-	if got, want := env["REAUTH_VENDORS__ARGOS__API_KEY"], value("--api-key"); got != want {
-		t.Errorf("the consumer has the key %s, the simulator takes %s", got, want)
+	webhook := "http://" + env["REAUTH_VENDORS__CHECKOUT__WEBHOOK__LISTEN"] + env["REAUTH_VENDORS__CHECKOUT__WEBHOOK__PATH"]
+	if want := value("--checkout-webhook"); webhook != want {
+		t.Errorf("the consumer listens at %s, the simulator calls %s", webhook, want)
 	}
 }
 
@@ -167,8 +178,8 @@ func TestComposeConsumerOutlivesItsGrace(t *testing.T) {
 		t.Fatal(err)
 	}
 	defaults := config.Default()
-	if grace := defaults.Shutdown.Grace; stop < grace+10*time.Second {
-		t.Errorf("the consumer is killed after %s; shutdown.grace is %s", stop, grace)
+	if grace := defaults.Shutdown.Grace; stop < grace+stopMargin {
+		t.Errorf("the consumer is killed after %s; shutdown.grace is %s and %s more are needed", stop, grace, stopMargin)
 	}
 }
 

@@ -84,3 +84,11 @@ var kafkaTriggerKeys = map[string]bool{
 	"saslTokenProvider":                  true,
 	"awsRegion":                          true,
 }
+
+// prometheusTriggerKeys are those that the trigger of type prometheus reads
+// (pkg/scalers/prometheus_scaler.go of KEDA v2.21.0).
+var prometheusTriggerKeys = map[string]bool{
+	"serverAddress": true, "query": true, "queryParameters": true, "threshold": true, "activationThreshold": true,
+	"namespace": true, "customHeaders": true, "ignoreNullValues": true, "unsafeSsl": true, "awsRegion": true,
+	"timeout": true, "identityOwner": true, "authModes": true,
+}

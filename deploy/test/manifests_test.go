@@ -26,6 +26,7 @@ type manifests struct {
 	service        core.Service
 	topics         batch.Job
 	scaled         scaledObject
+	scaledByLag    scaledObject
 	authentication triggerAuthentication
 }
 
@@ -38,15 +39,16 @@ func (m *manifests) files() map[string]struct {
 		into any
 		kind string
 	}{
-		"configmap.yaml":                  {&m.config, "v1 ConfigMap"},
-		"secret.yaml.example":             {&m.secret, "v1 Secret"},
-		"serviceaccount.yaml":             {&m.account, "v1 ServiceAccount"},
-		"deployment.yaml":                 {&m.deployment, "apps/v1 Deployment"},
-		"poddisruptionbudget.yaml":        {&m.budget, "policy/v1 PodDisruptionBudget"},
-		"service.yaml":                    {&m.service, "v1 Service"},
-		"topics-job.yaml":                 {&m.topics, "batch/v1 Job"},
-		"keda/scaledobject.yaml":          {&m.scaled, "keda.sh/v1alpha1 ScaledObject"},
-		"keda/triggerauthentication.yaml": {&m.authentication, "keda.sh/v1alpha1 TriggerAuthentication"},
+		"keda/scaledobject-lag.yaml.example": {&m.scaledByLag, "keda.sh/v1alpha1 ScaledObject"},
+		"configmap.yaml":                     {&m.config, "v1 ConfigMap"},
+		"secret.yaml.example":                {&m.secret, "v1 Secret"},
+		"serviceaccount.yaml":                {&m.account, "v1 ServiceAccount"},
+		"deployment.yaml":                    {&m.deployment, "apps/v1 Deployment"},
+		"poddisruptionbudget.yaml":           {&m.budget, "policy/v1 PodDisruptionBudget"},
+		"service.yaml":                       {&m.service, "v1 Service"},
+		"topics-job.yaml":                    {&m.topics, "batch/v1 Job"},
+		"keda/scaledobject.yaml":             {&m.scaled, "keda.sh/v1alpha1 ScaledObject"},
+		"keda/triggerauthentication.yaml":    {&m.authentication, "keda.sh/v1alpha1 TriggerAuthentication"},
 	}
 }
 

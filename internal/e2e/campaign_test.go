@@ -100,7 +100,7 @@ func (w *world) ask(requests ...event.Request) {
 
 // add notes a request that was published.
 func (c *campaign) add(r event.Request, at position) {
-	expect := sandbox.Expect(r.SubmissionID, r.SelfieKey)
+	expect := sandbox.ExpectRequest(r)
 	if !r.NotAfter.IsZero() && r.NotAfter.Before(time.Now()) {
 		expect = sandbox.Expectation{Outcome: event.Expired, Reasons: []event.Reason{event.NotAfterPassed}}
 	}
@@ -128,11 +128,29 @@ func (w *world) eventuallyCounts(within time.Duration, n int) {
 	})
 }
 
-// resultsByID returns the result events by request id.
+// resultsByID returns the first results by request id: those of a changed verdict,
+// and invitations, are left out.
 func (w *world) resultsByID() map[string][]*kgo.Record {
 	found := map[string][]*kgo.Record{}
 	for _, r := range w.of(w.topics.Results) {
+		if isRevised(r) || header(r, "ce_type") == event.TypePending {
+			continue
+		}
 		found[string(r.Key)] = append(found[string(r.Key)], r)
 	}
 	return found
+}
+
+// isRevised tells whether a record is a result of a changed verdict.
+func isRevised(r *kgo.Record) bool { return header(r, "ce_id") == event.ResultID(string(r.Key), 2) }
+
+// revised returns of how many requests there is a result of a changed verdict.
+func (w *world) revised() int {
+	ids := map[string]bool{}
+	for _, r := range w.of(w.topics.Results) {
+		if isRevised(r) {
+			ids[string(r.Key)] = true
+		}
+	}
+	return len(ids)
 }

@@ -2,8 +2,11 @@ package e2e
 
 import (
 	"context"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 )
@@ -29,6 +32,17 @@ func theCluster(t *testing.T) cluster {
 		c.do("revive", 1, 2, 3)
 	})
 	return c
+}
+
+// proxiedBrokers are the addresses at which the cluster's brokers say that they
+// are, and are not: where a test puts proxies.
+func proxiedBrokers(t *testing.T) string {
+	t.Helper()
+	addresses, err := os.ReadFile(filepath.Join(givenCluster, "proxied"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSpace(string(addresses))
 }
 
 // do has the script do something with brokers.

@@ -53,10 +53,14 @@ func (p proxy) poison(name, toxic string) (cure func()) {
 	}
 }
 
-// proxyBrokers puts a proxy before each broker of the Kafka in memory.
+// proxyBrokers puts a proxy before each broker of a proxied world.
 func (w *world) proxyBrokers() (proxies []proxy) {
 	w.t.Helper()
-	for _, address := range strings.Split(w.Brokers(), ",") {
+	addresses := w.Brokers()
+	if realKafka {
+		addresses = proxiedBrokers(w.t)
+	}
+	for _, address := range strings.Split(addresses, ",") {
 		_, port, err := net.SplitHostPort(address)
 		if err != nil {
 			w.t.Fatal(err)

@@ -11,14 +11,14 @@ func TestRollingRestartKeepsTheQuotaInUse(t *testing.T) {
 	// What passes in a cluster from one replaced pod to the next: scheduling,
 	// and a readiness probe or two. Each costs the same few slots, so that with
 	// less time between them there must be less to ask for.
-	between, want := sized(12*time.Second, 3*time.Second), sized(0.95, 0.88)
+	between, want := sized(12*time.Second, 3*time.Second), sized(0.95, 0.93)
 	w := newWorld(t, setting{sandbox: vendor(300*time.Millisecond, perSecond)})
 	w.ask(approved(100)...)
 	running := w.startWorking(3)
 	share := 0.0
-	for n := 0; n < windows && share < want; n++ {
+	for n := 0; n < sized(4, windows) && share < want; n++ {
 		asked := len(w.campaign.asked)
-		w.ask(approved(asked + sized(2600, 620))[asked:]...)
+		w.ask(approved(asked + sized(2900, 1100))[asked:]...)
 		w.eventually(20*time.Second, "a second of calls", func() bool { return w.Argos.Stats().Charged > asked })
 		share, running = w.restart(running, between, perSecond)
 		w.awaitResults(4 * time.Minute)

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"net"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -41,8 +42,7 @@ type world struct {
 type setting struct {
 	// sandbox changes the options of the simulators.
 	sandbox func(*sandbox.Options)
-	// proxied puts a proxy before each broker of the Kafka in memory, and one
-	// before store and vendor.
+	// proxied has consumers reach Kafka through proxies: see proxyBrokers.
 	proxied bool
 	// environ are more settings of the consumers, as NAME=value.
 	environ []string
@@ -86,7 +86,11 @@ func newWorld(t *testing.T, s setting) *world {
 	brokers := strings.Split(w.Brokers(), ",")
 	if realKafka {
 		brokers = strings.Split(givenBrokers, ",")
-		w.environ = append(w.environ, "REAUTH_KAFKA__BROKERS="+givenBrokers, "REAUTH_KAFKA__REPLICATION=3")
+		consumers := givenBrokers
+		if s.proxied {
+			consumers = proxiedBrokers(t)
+		}
+		w.environ = append(w.environ, "REAUTH_KAFKA__BROKERS="+consumers, "REAUTH_KAFKA__REPLICATION=3")
 	}
 	w.environ = append(w.environ, s.environ...)
 	if realKafka {
@@ -113,7 +117,7 @@ func dialPastProxy(ctx context.Context, network, address string) (net.Conn, erro
 func (w *world) createTopics() {
 	w.t.Helper()
 	cmd := exec.CommandContext(w.ctx, consumerBinary, "topics")
-	cmd.Env = w.environ
+	cmd.Env = append(slices.Clip(w.environ), "REAUTH_KAFKA__BROKERS="+givenBrokers) // the proxies do not stand yet
 	if out, err := cmd.CombinedOutput(); err != nil {
 		w.t.Fatalf("creating the topics: %v\n%s", err, out)
 	}
