@@ -95,12 +95,13 @@ signal() {
   alive "$node" && kill "-$name" "$(cat "$dir/$node.pid")"
 }
 
-# reachable NODE waits until the broker takes connections.
+# reachable NODE waits until the broker takes connections. Right after its launch
+# the process is not java yet, so alive cannot be asked.
 reachable() {
   local tries
   for ((tries = 0; tries < 600; tries++)); do
     (: >"/dev/tcp/127.0.0.1/$(client_port "$1")") 2>/dev/null && return
-    alive "$1" || { tail -n 30 "$dir/broker-$1.log" >&2; die "broker $1 ended"; }
+    kill -0 "$(cat "$dir/$1.pid")" 2>/dev/null || { tail -n 30 "$dir/broker-$1.log" >&2; die "broker $1 ended"; }
     sleep 0.1
   done
   die "broker $1 does not answer; see $dir/broker-$1.log"
