@@ -211,6 +211,22 @@ func (o *observer) publish(ctx context.Context, records ...*kgo.Record) error {
 	return o.client.ProduceSync(ctx, records...).FirstErr()
 }
 
+// deleteTopics deletes the topics of a scenario that is over.
+func (o *observer) deleteTopics(topics ...string) {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	r := kmsg.NewPtrDeleteTopicsRequest()
+	r.TopicNames = topics
+	for _, topic := range topics {
+		t := kmsg.NewDeleteTopicsRequestTopic()
+		t.Topic = &topic
+		r.Topics = append(r.Topics, t)
+	}
+	if _, err := r.RequestWith(ctx, o.client); err != nil {
+		o.t.Logf("deleting topics: %v", err)
+	}
+}
+
 func header(r *kgo.Record, key string) string {
 	for _, h := range slices.Backward(r.Headers) {
 		if h.Key == key {

@@ -97,6 +97,12 @@ func newWorld(t *testing.T, s setting) *world {
 		w.createTopics()
 	}
 	w.observer = observe(t, brokers, []string{w.topics.Requests, w.topics.Results, w.topics.Ledger, w.topics.Dead}, kgo.Dialer(dialPastProxy))
+	if realKafka {
+		// Topics that stay cost the brokers, and whoever measures next.
+		t.Cleanup(func() {
+			w.deleteTopics(w.topics.Requests, w.topics.Results, w.topics.Ledger, w.topics.Dead, w.topics.Signals)
+		})
+	}
 	w.samples = w.sampleOften()
 	return w
 }
