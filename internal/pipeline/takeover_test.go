@@ -94,7 +94,7 @@ func TestKilledOwnersCallsAreFoundAndNotRepeated(t *testing.T) {
 }
 
 // handoverDelay is how long a lane leaves the slots of a new shard alone.
-const handoverDelay = 100 * time.Millisecond
+const handoverDelay = 250 * time.Millisecond
 
 func TestMovedShardIsFinishedByItsFormerOwner(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
