@@ -40,7 +40,7 @@ func TestQuotaIsUsedAndNotExceeded(t *testing.T) {
 	// Real brokers share the processors with what is measured.
 	want, least := 0.97, sized(0.95, 0.97)
 	asked, best := 0, 0.0
-	for n := 0; n < sized(4, windows) && best < want; n++ {
+	for n := 0; n < sized(3, windows) && best < want; n++ {
 		w.Argos.Reset()
 		batch := approved(asked + int((steady+4*time.Second).Seconds()*perSecond))[asked:]
 		asked += len(batch)

@@ -20,7 +20,7 @@ func TestRollingRestartKeepsTheQuotaInUse(t *testing.T) {
 	w.ask(approved(100)...)
 	running := w.startWorking(3)
 	share, best := 0.0, 0.0
-	for n := 0; n < sized(4, windows) && share < want; n++ {
+	for n := 0; n < sized(2, windows) && share < want; n++ {
 		asked := len(w.campaign.asked)
 		w.ask(approved(asked + sized(2900, 1100))[asked:]...)
 		w.eventually(20*time.Second, "a second of calls", func() bool { return w.Argos.Stats().Charged > asked })

@@ -157,7 +157,7 @@ func TestEveryVendorsRequestsEndOnceThroughKills(t *testing.T) {
 	long(t)
 	concurrently(t)
 	board := newSwitchboard(t)
-	requests, kills := sized(1200, 320), sized(6, 2)
+	requests, kills := sized(600, 320), sized(4, 2)
 	w := newWorld(t, allVendors(board))
 	w.ask(anyVendor(requests)...)
 	alive := w.startWorking(3)
