@@ -55,7 +55,7 @@ Not every vendor offers to erase: Argos and Checkout.com do, FACEKI and Amazon
 Rekognition do not, and then the command says so. An authentication that no
 record names any more cannot be found: run it while the topics hold the
 requests. A request without a result is left alone, since its call may be
-under way: withdraw it first, or give --include-open.
+under way: wait for its result, or give --include-open.
 
 Each thing that was erased, or could not be, is one line of JSON on standard
 output, to be kept as a proof: when, what (authentication, selfie or request),
