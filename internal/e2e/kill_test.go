@@ -21,7 +21,7 @@ func TestKilledConsumersLoseNothingAndPayNothingTwice(t *testing.T) {
 	long(t)
 	concurrently(t)
 	requests, kills := sized(5000, 400), sized(10, 2)
-	w := newWorld(t, setting{sandbox: vendor(300*time.Millisecond, sized(100, 40))})
+	w := newWorld(t, setting{sandbox: vendor(300*time.Millisecond, sized(75, 40))})
 	w.ask(mixed(requests)...)
 	alive := w.startWorking(3)
 	for n := range kills {
