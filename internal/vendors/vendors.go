@@ -7,6 +7,7 @@ package vendors
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -250,3 +251,14 @@ func (e *Error) Error() string {
 
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
+
+// Unsent is the error of an operation of which no answer came back. reached: the
+// vendor may have acted on it. Every call fails like one whose other side is not
+// to be trusted.
+func Unsent(vendor event.Vendor, op string, reached bool, err error) *Error {
+	kind := Transient
+	if errors.Is(err, ErrUntrusted) {
+		kind = LaneFault
+	}
+	return &Error{Vendor: vendor, Kind: kind, Op: op, Unknown: reached, Err: err}
+}

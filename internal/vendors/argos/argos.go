@@ -3,10 +3,7 @@ package argos
 import (
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
-	"net/url"
-	"strings"
 	"time"
 
 	"reauth/internal/event"
@@ -76,25 +73,11 @@ func New(c Config) (*Adapter, error) {
 // endpointOf returns the address of /faceauth below base. Its errors don't show
 // base, which may hold a password.
 func endpointOf(base string, allowHTTP bool) (string, error) {
-	u, err := url.Parse(base)
-	if err != nil || u.Host == "" || u.Opaque != "" {
-		return "", errors.New("argos: base URL is not an absolute URL")
+	base, err := vendors.Address(base, allowHTTP)
+	if err != nil {
+		return "", fmt.Errorf("argos: base URL %w", err)
 	}
-	if u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" {
-		return "", errors.New("argos: base URL has a user, a query or a fragment")
-	}
-	switch {
-	case u.Scheme == "https":
-	case u.Scheme == "http" && (allowHTTP || isLoopback(u.Hostname())):
-	default:
-		return "", fmt.Errorf("argos: base URL of %s is not https", u.Host)
-	}
-	return strings.TrimRight(u.String(), "/") + "/faceauth", nil
-}
-
-func isLoopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
+	return base + "/faceauth", nil
 }
 
 // Name returns event.Argos.
@@ -133,11 +116,7 @@ func (a *Adapter) authorize(r *http.Request, op string) error {
 
 // unsent is the error of an operation of which no answer came back.
 func unsent(op string, reached bool, err error) error {
-	kind := vendors.Transient
-	if errors.Is(err, vendors.ErrUntrusted) {
-		kind = vendors.LaneFault
-	}
-	return &vendors.Error{Vendor: event.Argos, Kind: kind, Op: op, Unknown: reached, Err: err}
+	return vendors.Unsent(event.Argos, op, reached, err)
 }
 
 // refused is the error of an operation that cannot be asked for.

@@ -16,13 +16,13 @@ import (
 // Exactly one of the two is set.
 type access struct {
 	secretKey vendors.Secret
-	tokens    *tokens
+	tokens    *vendors.Tokens
 }
 
 // bearer is what one call shows. token is nil for a static key.
 type bearer struct {
 	value string
-	token *token
+	token *vendors.Token
 }
 
 // get returns what the next call is to show; op is that call. Every error is a
@@ -35,7 +35,7 @@ func (a access) get(ctx context.Context, op string) (bearer, error) {
 		}
 		return bearer{value: key}, nil
 	}
-	t, err := a.tokens.get(ctx)
+	t, err := a.tokens.Get(ctx)
 	if err != nil {
 		var e *vendors.Error
 		if !errors.As(err, &e) {
@@ -43,7 +43,7 @@ func (a access) get(ctx context.Context, op string) (bearer, error) {
 		}
 		return bearer{}, err
 	}
-	return bearer{value: t.value, token: t}, nil
+	return bearer{value: t.Value, token: t}, nil
 }
 
 // settle takes in what an answer's status says of b. lasting says that another
@@ -53,9 +53,9 @@ func (a access) settle(b bearer, status int) (lasting bool) {
 	case b.token == nil:
 		return true
 	case status == http.StatusUnauthorized:
-		return a.tokens.refuse(b.token)
+		return a.tokens.Refuse(b.token)
 	case status/100 == 2, status == http.StatusConflict, status == http.StatusUnprocessableEntity:
-		a.tokens.accept(b.token)
+		a.tokens.Accept(b.token)
 	}
 	return false
 }
@@ -91,7 +91,7 @@ type oauth struct {
 
 // fetch makes one token call. All its errors are about the lane, for a token
 // serves every call, and none is unknown: the call that needs it was not made.
-func (o *oauth) fetch(ctx context.Context) (*token, error) {
+func (o *oauth) fetch(ctx context.Context) (*vendors.Token, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, tokenTimeout, errTokenTimeout)
 	defer cancel()
 	secret, ok := o.clientSecret.Header()
@@ -123,7 +123,7 @@ func (o *oauth) fetch(ctx context.Context) (*token, error) {
 }
 
 // readToken reads {"access_token":…,"token_type":"Bearer","expires_in":…}.
-func readToken(answer vendors.Answer, asked time.Time) (*token, bool) {
+func readToken(answer vendors.Answer, asked time.Time) (*vendors.Token, bool) {
 	var body struct {
 		AccessToken string `json:"access_token"`
 		ExpiresIn   number `json:"expires_in"`
@@ -142,10 +142,10 @@ func readToken(answer vendors.Answer, asked time.Time) (*token, bool) {
 	} else if seconds > 0 {
 		life = time.Duration(seconds * float64(time.Second))
 	}
-	return &token{
-		value:   value,
-		renewAt: asked.Add(time.Duration(renewShare * float64(life))),
-		expires: asked.Add(life),
+	return &vendors.Token{
+		Value:   value,
+		RenewAt: asked.Add(time.Duration(renewShare * float64(life))),
+		Expires: asked.Add(life),
 	}, true
 }
 

@@ -1,15 +1,11 @@
 package checkout
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"sync"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"reauth/internal/vendors"
@@ -25,10 +21,10 @@ func TestSecretsAreReadAtEveryUse(t *testing.T) {
 		say(w, 200, golden(t, "token.json"))
 	})
 	for _, secret := range []string{"old\n", "new\n"} {
-		a.access.tokens.fetch = (&oauth{
+		a.access.tokens = vendors.NewTokens((&oauth{
 			url: a.base + "/connect/token", clientID: "c", client: a.client, now: a.now,
 			clientSecret: func() (string, error) { return secret, nil },
-		}).fetch
+		}).fetch, a.now)
 		if err := a.Check(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -139,91 +135,8 @@ func TestTokenAnswers(t *testing.T) {
 			}
 			continue
 		}
-		if err != nil || got.expires != theStart.Add(c.life) || !got.renewAt.Before(got.expires) || !got.renewAt.After(theStart) {
+		if err != nil || got.Expires != theStart.Add(c.life) || !got.RenewAt.Before(got.Expires) || !got.RenewAt.After(theStart) {
 			t.Errorf("%d %s: %+v, %v", c.status, c.body, got, err)
 		}
 	}
-}
-
-// source is a tokens whose fetches are counted and numbered. Used inside a
-// synctest bubble.
-func source(life time.Duration, fetch func(context.Context) error) (*tokens, *atomic.Int64) {
-	var fetched atomic.Int64
-	return &tokens{now: time.Now, fetch: func(ctx context.Context) (*token, error) {
-		n := fetched.Add(1)
-		if err := fetch(ctx); err != nil {
-			return nil, err
-		}
-		now := time.Now()
-		return &token{value: fmt.Sprint(n), renewAt: now.Add(life * 8 / 10), expires: now.Add(life)}, nil
-	}}, &fetched
-}
-
-func wantToken(t *testing.T, tokens *tokens, value string) {
-	t.Helper()
-	if got, err := tokens.get(t.Context()); err != nil || got.value != value {
-		t.Fatalf("token %v and %v, want %s", got, err, value)
-	}
-}
-
-// TestTokensAreRenewedEarly, and a good one serves on when its successor cannot
-// be had.
-func TestTokensAreRenewedEarly(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		broken := false
-		tokens, fetched := source(time.Hour, func(context.Context) error {
-			if broken {
-				return io.ErrUnexpectedEOF
-			}
-			return nil
-		})
-		wantToken(t, tokens, "1")
-		time.Sleep(48*time.Minute - 1)
-		wantToken(t, tokens, "1")
-		time.Sleep(time.Nanosecond)
-		wantToken(t, tokens, "2")
-		broken = true
-		time.Sleep(50 * time.Minute)
-		wantToken(t, tokens, "2")
-		wantToken(t, tokens, "2")
-		want(t, fetched.Load(), int64(3))
-		time.Sleep(renewPause)
-		broken = false
-		wantToken(t, tokens, "4")
-		broken = true
-		time.Sleep(time.Hour)
-		if _, err := tokens.get(t.Context()); !errors.Is(err, io.ErrUnexpectedEOF) {
-			t.Errorf("an expired token, and %v", err)
-		}
-	})
-}
-
-// TestWhoWaitsForATokenIsNotFailedByWhoLeaves: the fetch of a call that is
-// cancelled is taken over.
-func TestWhoWaitsForATokenIsNotFailedByWhoLeaves(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		tokens, fetched := source(time.Hour, func(ctx context.Context) error {
-			select {
-			case <-ctx.Done():
-				return context.Cause(ctx)
-			case <-time.After(time.Minute):
-				return nil
-			}
-		})
-		ctx, cancel := context.WithCancel(t.Context())
-		var all sync.WaitGroup
-		all.Go(func() {
-			if _, err := tokens.get(ctx); !errors.Is(err, context.Canceled) {
-				t.Errorf("who left: %v", err)
-			}
-		})
-		synctest.Wait()
-		for range 5 {
-			all.Go(func() { wantToken(t, tokens, "2") })
-		}
-		synctest.Wait()
-		cancel()
-		all.Wait()
-		want(t, fetched.Load(), int64(2))
-	})
 }

@@ -102,7 +102,7 @@ const maxLink = 4096
 // encrypted, if it need be.
 func (a *Adapter) isLink(s string) bool {
 	u, err := url.Parse(s)
-	return err == nil && len(s) <= maxLink && u.Host != "" && u.User == nil && isSecure(u, a.allowHTTP)
+	return err == nil && len(s) <= maxLink && u.Host != "" && u.User == nil && vendors.IsSecure(u, a.allowHTTP)
 }
 
 // linkEnd is when, by our clock, the link of an attempt that was created then

@@ -16,7 +16,7 @@ const nobody = "fav_reauth_check"
 // answers, but not as this vendor does, is a LaneFault.
 func (a *Adapter) Check(ctx context.Context) error {
 	if a.access.tokens != nil {
-		a.access.tokens.discard()
+		a.access.tokens.Discard()
 		_, err := a.access.get(ctx, opCheck)
 		return err
 	}

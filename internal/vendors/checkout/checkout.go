@@ -3,10 +3,7 @@ package checkout
 import (
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
-	"net/url"
-	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -138,7 +135,7 @@ func New(c Config) (*Adapter, error) {
 			url: tokenURL, clientID: c.ClientID, clientSecret: c.ClientSecret,
 			client: a.client, now: func() time.Time { return a.now() },
 		}
-		a.access.tokens = &tokens{fetch: o.fetch, now: o.now}
+		a.access.tokens = vendors.NewTokens(o.fetch, o.now)
 	}
 	return a, nil
 }
@@ -200,29 +197,13 @@ func (c *Config) fault() error {
 	return errors.Join(faults...)
 }
 
-// addressOf checks a URL. Its errors don't show it, for it may hold a password.
+// addressOf checks a URL.
 func addressOf(what, address string, allowHTTP bool) (string, error) {
-	u, err := url.Parse(address)
-	if err != nil || u.Host == "" || u.Opaque != "" {
-		return "", fmt.Errorf("checkout: %s is not an absolute URL", what)
+	address, err := vendors.Address(address, allowHTTP)
+	if err != nil {
+		return "", fmt.Errorf("checkout: %s %w", what, err)
 	}
-	if u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" {
-		return "", fmt.Errorf("checkout: %s has a user, a query or a fragment", what)
-	}
-	if !isSecure(u, allowHTTP) {
-		return "", fmt.Errorf("checkout: %s of %s is not https", what, u.Host)
-	}
-	return strings.TrimRight(u.String(), "/"), nil
-}
-
-// isSecure tells whether what travels to u is encrypted, or need not be.
-func isSecure(u *url.URL, allowHTTP bool) bool {
-	return u.Scheme == "https" || u.Scheme == "http" && (allowHTTP || isLoopback(u.Hostname()))
-}
-
-func isLoopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
+	return address, nil
 }
 
 // Name returns event.Checkout.

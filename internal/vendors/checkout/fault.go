@@ -1,7 +1,6 @@
 package checkout
 
 import (
-	"errors"
 	"net/http"
 	"regexp"
 	"slices"
@@ -224,11 +223,7 @@ func faultOf(op string, answer vendors.Answer, m meaning, now time.Time) error {
 
 // unsent is the error of an operation of which no answer came back.
 func unsent(op string, reached bool, err error) error {
-	kind := vendors.Transient
-	if errors.Is(err, vendors.ErrUntrusted) {
-		kind = vendors.LaneFault
-	}
-	return &vendors.Error{Vendor: event.Checkout, Kind: kind, Op: op, Unknown: reached, Err: err}
+	return vendors.Unsent(event.Checkout, op, reached, err)
 }
 
 // refused is the error of an operation that cannot be asked for.

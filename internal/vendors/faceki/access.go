@@ -34,7 +34,7 @@ var errTokenTimeout = errors.New("no token in time")
 
 // fetchToken makes one token call. All its errors are about the lane, for a
 // token serves every call, and none is unknown: the paid call was not made.
-func (a *Adapter) fetchToken(ctx context.Context) (*token, error) {
+func (a *Adapter) fetchToken(ctx context.Context) (*vendors.Token, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, tokenTimeout, errTokenTimeout)
 	defer cancel()
 	secret, ok := a.clientSecret.Header()
@@ -61,7 +61,7 @@ func (a *Adapter) fetchToken(ctx context.Context) (*token, error) {
 }
 
 // readToken reads {"responseCode":0,"data":{"access_token":…,"expires_in":…}}.
-func readToken(answer vendors.Answer, asked time.Time) (*token, bool) {
+func readToken(answer vendors.Answer, asked time.Time) (*vendors.Token, bool) {
 	var body struct {
 		ResponseCode json.RawMessage `json:"responseCode"`
 		Data         struct {
@@ -82,10 +82,10 @@ func readToken(answer vendors.Answer, asked time.Time) (*token, bool) {
 		return nil, false
 	}
 	life := lifeOf(body.Data.ExpiresIn)
-	return &token{
-		value:   value,
-		renewAt: asked.Add(time.Duration(renewShare * float64(life))),
-		expires: asked.Add(life),
+	return &vendors.Token{
+		Value:   value,
+		RenewAt: asked.Add(time.Duration(renewShare * float64(life))),
+		Expires: asked.Add(life),
 	}, true
 }
 

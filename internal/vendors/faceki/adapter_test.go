@@ -127,7 +127,7 @@ func TestSecretIsReadForEveryToken(t *testing.T) {
 		if err := a.Check(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		a.tokens.discard()
+		a.tokens.Discard()
 	}
 	if diff := cmp.Diff([]string{"old", "new"}, secrets); diff != "" {
 		t.Error(diff)

@@ -46,7 +46,7 @@ func (a *Adapter) Authenticate(ctx context.Context, c vendors.Call) (vendors.Ver
 
 // search builds the request. It takes the selfie over: into the request, or back
 // to its owner when there is an error.
-func (a *Adapter) search(ctx context.Context, selfie vendors.Selfie, expected string) (_ *http.Request, _ *token, err error) {
+func (a *Adapter) search(ctx context.Context, selfie vendors.Selfie, expected string) (_ *http.Request, _ *vendors.Token, err error) {
 	prefix, suffix, contentType, err := form(a.api.part, selfie.ContentType(), "")
 	body := vendors.NewBody(prefix, selfie, suffix)
 	defer func() {
@@ -72,13 +72,13 @@ func (a *Adapter) search(ctx context.Context, selfie vendors.Selfie, expected st
 	}
 	r.ContentLength = body.Size()
 	r.Header.Set("Content-Type", contentType)
-	t.authorize(r)
+	authorize(r, t)
 	return r, t, nil
 }
 
 // token returns the shared token; its error is a *vendors.Error.
-func (a *Adapter) token(ctx context.Context) (*token, error) {
-	t, err := a.tokens.get(ctx)
+func (a *Adapter) token(ctx context.Context) (*vendors.Token, error) {
+	t, err := a.tokens.Get(ctx)
 	var e *vendors.Error
 	if err != nil && !errors.As(err, &e) {
 		return nil, unsent(opToken, false, vendors.Scrub(ctx, err))
@@ -86,24 +86,24 @@ func (a *Adapter) token(ctx context.Context) (*token, error) {
 	return t, err
 }
 
-func (t *token) authorize(r *http.Request) {
-	r.Header.Set("Authorization", "Bearer "+t.value)
+func authorize(r *http.Request, t *vendors.Token) {
+	r.Header.Set("Authorization", "Bearer "+t.Value)
 	r.Header.Set("Accept", "application/json")
 }
 
 // settle tells the tokens what an answer said of t, and returns err with the
 // kind that follows from it.
-func (a *Adapter) settle(t *token, err error) error {
+func (a *Adapter) settle(t *vendors.Token, err error) error {
 	var e *vendors.Error
 	switch {
 	case err == nil:
-		a.tokens.accept(t)
+		a.tokens.Accept(t)
 	case errors.As(err, &e) && e.Code == codeTokenRefused:
-		if !a.tokens.refuse(t) {
+		if !a.tokens.Refuse(t) {
 			e.Kind = vendors.Transient
 		}
 	case e != nil && e.Status/100 == 2:
-		a.tokens.accept(t)
+		a.tokens.Accept(t)
 	}
 	return err
 }

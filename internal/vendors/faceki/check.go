@@ -19,7 +19,7 @@ const maxRules = 1 << 20
 // is not the vendor's.
 func (a *Adapter) Check(ctx context.Context) error {
 	if a.api.rules == "" {
-		a.tokens.discard()
+		a.tokens.Discard()
 		_, err := a.token(ctx)
 		return err
 	}
@@ -40,7 +40,7 @@ func (a *Adapter) askRules(ctx context.Context) error {
 	if err != nil {
 		return unsent(opCheck, false, fmt.Errorf("building the request: %w", vendors.Scrub(ctx, err)))
 	}
-	t.authorize(r)
+	authorize(r, t)
 	answer, err := vendors.Exchange(a.client, r, maxRules)
 	if err != nil {
 		return unsent(opCheck, false, err)

@@ -3,10 +3,7 @@ package faceki
 import (
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
-	"net/url"
-	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -68,7 +65,7 @@ type Adapter struct {
 	clientSecret vendors.Secret
 	onAmbiguous  OnAmbiguous
 	client       *http.Client
-	tokens       *tokens
+	tokens       *vendors.Tokens
 	otherPerson  prometheus.Counter
 	now          func() time.Time
 }
@@ -90,7 +87,10 @@ func New(c Config) (*Adapter, error) {
 		c.Client = vendors.NewHTTPClient(vendors.HTTPOptions{})
 	}
 	api, known := generations[c.APIVersion]
-	base, err := baseOf(c.BaseURL, c.AllowHTTP)
+	base, err := vendors.Address(c.BaseURL, c.AllowHTTP)
+	if err != nil {
+		err = fmt.Errorf("faceki: base URL %w", err)
+	}
 	faults := []error{err}
 	if !known {
 		faults = append(faults, fmt.Errorf("faceki: API version %q is neither %s nor %s", c.APIVersion, V2, Blaze))
@@ -118,32 +118,8 @@ func New(c Config) (*Adapter, error) {
 		otherPerson:  otherPerson,
 		now:          time.Now,
 	}
-	a.tokens = &tokens{fetch: a.fetchToken, now: func() time.Time { return a.now() }}
+	a.tokens = vendors.NewTokens(a.fetchToken, func() time.Time { return a.now() })
 	return a, nil
-}
-
-// baseOf checks a base URL. Its errors don't show it, for it may hold a
-// password.
-func baseOf(base string, allowHTTP bool) (string, error) {
-	u, err := url.Parse(base)
-	if err != nil || u.Host == "" || u.Opaque != "" {
-		return "", errors.New("faceki: base URL is not an absolute URL")
-	}
-	if u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" {
-		return "", errors.New("faceki: base URL has a user, a query or a fragment")
-	}
-	switch {
-	case u.Scheme == "https":
-	case u.Scheme == "http" && (allowHTTP || isLoopback(u.Hostname())):
-	default:
-		return "", fmt.Errorf("faceki: base URL of %s is not https", u.Host)
-	}
-	return strings.TrimRight(u.String(), "/"), nil
-}
-
-func isLoopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // Name returns event.Faceki.
@@ -168,11 +144,7 @@ const (
 
 // unsent is the error of an operation of which no answer came back.
 func unsent(op string, reached bool, err error) error {
-	kind := vendors.Transient
-	if errors.Is(err, vendors.ErrUntrusted) {
-		kind = vendors.LaneFault
-	}
-	return &vendors.Error{Vendor: event.Faceki, Kind: kind, Op: op, Unknown: reached, Err: err}
+	return vendors.Unsent(event.Faceki, op, reached, err)
 }
 
 // refused is the error of a call that is not made.

@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 
@@ -132,20 +130,11 @@ func endpointOf(c Config) (string, error) {
 	if c.BaseURL == "" {
 		return endpointIn(c.Region)
 	}
-	u, err := url.Parse(c.BaseURL)
-	if err != nil || u.Host == "" || u.Opaque != "" {
-		return "", errors.New("rekognition: base URL is not an absolute URL")
+	base, err := vendors.Address(c.BaseURL, c.AllowHTTP)
+	if err != nil {
+		return "", fmt.Errorf("rekognition: base URL %w", err)
 	}
-	if u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "" {
-		return "", errors.New("rekognition: base URL has a user, a query or a fragment")
-	}
-	switch {
-	case u.Scheme == "https":
-	case u.Scheme == "http" && (c.AllowHTTP || isLoopback(u.Hostname())):
-	default:
-		return "", fmt.Errorf("rekognition: base URL of %s is not https", u.Host)
-	}
-	return strings.TrimRight(u.String(), "/") + "/", nil
+	return base + "/", nil
 }
 
 // endpointIn returns Amazon's address in a region. Those of partitions other
@@ -162,11 +151,6 @@ func endpointIn(region string) (string, error) {
 		domain = "amazonaws.com.cn"
 	}
 	return "https://rekognition." + region + "." + domain + "/", nil
-}
-
-func isLoopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // Name returns event.Rekognition.
@@ -189,11 +173,7 @@ const (
 
 // unsent is the error of an operation of which no answer came back.
 func unsent(op string, reached bool, err error) error {
-	kind := vendors.Transient
-	if errors.Is(err, vendors.ErrUntrusted) {
-		kind = vendors.LaneFault
-	}
-	return &vendors.Error{Vendor: event.Rekognition, Kind: kind, Op: op, Unknown: reached, Err: err}
+	return vendors.Unsent(event.Rekognition, op, reached, err)
 }
 
 // refused is the error of a call that is not made.

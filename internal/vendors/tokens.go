@@ -1,4 +1,4 @@
-package faceki
+package vendors
 
 import (
 	"context"
@@ -6,38 +6,45 @@ import (
 	"time"
 )
 
-// token is one access token. Its pointer is its identity.
-type token struct {
-	value string
-	// renewAt is when a successor is fetched, expires when it is used no
+// Token is one access token. Its pointer is its identity.
+type Token struct {
+	Value string
+	// RenewAt is when a successor is fetched, Expires when it is used no
 	// more. Both lie in our own clock.
-	renewAt, expires time.Time
+	RenewAt, Expires time.Time
 	// replaces a token that was refused before any of its kind was accepted:
 	// when this one is refused too, tokens are not what is wrong.
 	replaces bool
-	// accepted is guarded by tokens.mu.
+	// accepted is guarded by Tokens.mu.
 	accepted bool
 }
 
-// tokens keeps the access token that all calls share. Fetching is done by one
-// caller at a time, in its own goroutine and under its own context; the others
-// wait for it, or go on with the old token as long as that is good. The vendor
-// asks for few token calls and warns that many may be billed.
-type tokens struct {
-	fetch func(context.Context) (*token, error)
+// Tokens keeps the access token that all calls to a vendor share. Fetching is done
+// by one caller at a time, in its own goroutine and under its own context; the
+// others wait for it, or go on with the old token as long as that is good: vendors
+// ask for few token calls, and some bill many. It may be used by many goroutines
+// at once.
+type Tokens struct {
+	fetch func(context.Context) (*Token, error)
 	now   func() time.Time
 
-	mu       sync.Mutex // guards what follows, and token.accepted
-	current  *token     // nil when there is none
+	mu       sync.Mutex // guards what follows, and Token.accepted
+	current  *Token     // nil when there is none
 	flight   *flight    // nil when nobody fetches
 	doubtful bool       // a token was refused, and none accepted since
+}
+
+// NewTokens returns a Tokens without one. fetch gets a token, or an error of the
+// adapter's; now is the clock.
+func NewTokens(fetch func(context.Context) (*Token, error), now func() time.Time) *Tokens {
+	return &Tokens{fetch: fetch, now: now}
 }
 
 // flight is one fetch under way. Its result is set before done is closed, by the
 // caller that fetches.
 type flight struct {
 	done  chan struct{}
-	token *token
+	token *Token
 	err   error
 	// abandoned: the caller that fetched left, which says nothing about the
 	// vendor.
@@ -48,20 +55,20 @@ type flight struct {
 // be fetched, before that is tried again.
 const renewPause = 30 * time.Second
 
-// get returns a token that is good by our clock. Its error is that of fetch, of
+// Get returns a token that is good by our clock. Its error is that of fetch, of
 // one's own or of the caller that was waited for, or ctx's cause.
-func (t *tokens) get(ctx context.Context) (*token, error) {
+func (t *Tokens) Get(ctx context.Context) (*Token, error) {
 	for {
 		t.mu.Lock()
 		now := t.now()
-		good := t.current != nil && now.Before(t.current.expires)
-		if good && (now.Before(t.current.renewAt) || t.flight != nil) {
+		good := t.current != nil && now.Before(t.current.Expires)
+		if good && (now.Before(t.current.RenewAt) || t.flight != nil) {
 			defer t.mu.Unlock()
 			return t.current, nil
 		}
 		if t.flight == nil {
-			t.flight = &flight{done: make(chan struct{})}
-			f, old := t.flight, t.current
+			f, old := &flight{done: make(chan struct{})}, t.current
+			t.flight = f
 			t.mu.Unlock()
 			if !good {
 				old = nil
@@ -84,7 +91,7 @@ func (t *tokens) get(ctx context.Context) (*token, error) {
 
 // fly fetches a token for all. When it cannot be had, old serves on, if there is
 // one.
-func (t *tokens) fly(ctx context.Context, f *flight, old *token) (*token, error) {
+func (t *Tokens) fly(ctx context.Context, f *flight, old *Token) (*Token, error) {
 	defer close(f.done)
 	fetched, err := t.fetch(ctx)
 
@@ -97,16 +104,16 @@ func (t *tokens) fly(ctx context.Context, f *flight, old *token) (*token, error)
 		fetched.replaces = t.doubtful
 		t.current = fetched
 	case old != nil && !f.abandoned && t.current == old:
-		old.renewAt = t.now().Add(renewPause)
+		old.RenewAt = t.now().Add(renewPause)
 		f.token, f.err = old, nil
 	}
 	return f.token, f.err
 }
 
-// refuse says that the vendor refused a call for its token, which is then used
+// Refuse says that the vendor refused a call for its token, which is then used
 // no more. lasting is true if that token had just replaced a refused one: a
 // third would be refused as well.
-func (t *tokens) refuse(refused *token) (lasting bool) {
+func (t *Tokens) Refuse(refused *Token) (lasting bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.current == refused {
@@ -115,8 +122,8 @@ func (t *tokens) refuse(refused *token) (lasting bool) {
 	return refused.replaces && !refused.accepted
 }
 
-// accept says that the vendor took a token.
-func (t *tokens) accept(taken *token) {
+// Accept says that the vendor took a token.
+func (t *Tokens) Accept(taken *Token) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	taken.accepted = true
@@ -125,8 +132,8 @@ func (t *tokens) accept(taken *token) {
 	}
 }
 
-// discard has the next call fetch a new token.
-func (t *tokens) discard() {
+// Discard has the next call fetch a new token.
+func (t *Tokens) Discard() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.current = nil
