@@ -120,9 +120,7 @@ func (p *Pipeline) writeUnless(needless func() bool, it *item, recs ...event.Rec
 	for {
 		err := p.write(may, recs...)
 		switch {
-		case errors.Is(err, errNeedless):
-			return true
-		case err == nil:
+		case err == nil, errors.Is(err, errNeedless):
 			return true
 		case !errors.Is(err, errLeaseEnded):
 			return false

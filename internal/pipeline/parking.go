@@ -46,15 +46,19 @@ type parking struct {
 	mu     sync.Mutex // guards what follows
 	parked dueHeap
 	awaits map[string]*waiter // by reference
-	news   news
+	news   *recent
 	held   int           // waiters
 	freed  int           // how often held waiters were released
 	capped waitersByCap  // waiters
 	sooner chan struct{} // holds a token when the first due time may have changed
 }
 
+// newsKept bounds the references of which there was news that are remembered: some
+// minutes' worth at the highest rates in use.
+const newsKept = 1 << 14
+
 func newParking() *parking {
-	return &parking{awaits: map[string]*waiter{}, news: newNews(), sooner: make(chan struct{}, 1)}
+	return &parking{awaits: map[string]*waiter{}, news: newRecent(newsKept), sooner: make(chan struct{}, 1)}
 }
 
 // park keeps a waiter until it is due, or there is news of it.

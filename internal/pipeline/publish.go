@@ -59,7 +59,7 @@ func (p *Pipeline) answer(it *item, a ledger.Answer) {
 	if !p.record(it, r, at) {
 		return
 	}
-	p.references.add(a.Reference)
+	p.references.add(a.Reference, at)
 	p.finish(it, a)
 }
 
