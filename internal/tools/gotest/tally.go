@@ -6,6 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
+	"strings"
 )
 
 // counts are tests, subtests included. A package that fails outside its tests
@@ -42,12 +45,27 @@ type reader struct {
 	output map[unit][]string
 	// failures counts, per package, the tests that failed in it.
 	failures map[string]int
+	// crashed are the packages whose test was ended by a fault of the race
+	// detector itself.
+	crashed map[string]bool
+}
+
+// detectorFault is what the race detector says when it finds itself broken, as
+// it does now and then in a synctest bubble (golang/go#78156, Go 1.26). It says
+// nothing about the code under test.
+const detectorFault = "ThreadSanitizer: CHECK failed"
+
+// outcome is what a run came to.
+type outcome struct {
+	counts
+	// crashed are the packages to be run again: see detectorFault.
+	crashed []string
 }
 
 // tally reads a go test -json stream to its end and writes to w the output of
 // whatever failed. A line that is not an event is passed on as it is.
-func tally(stream io.Reader, w io.Writer) (counts, error) {
-	r := reader{w: w, output: map[unit][]string{}, failures: map[string]int{}}
+func tally(stream io.Reader, w io.Writer) (outcome, error) {
+	r := reader{w: w, output: map[unit][]string{}, failures: map[string]int{}, crashed: map[string]bool{}}
 	lines := bufio.NewReader(stream)
 	for {
 		line, err := lines.ReadBytes('\n')
@@ -60,12 +78,16 @@ func tally(stream io.Reader, w io.Writer) (counts, error) {
 			}
 		}
 		if errors.Is(err, io.EOF) {
-			return r.counts, nil
+			return r.outcome(), nil
 		}
 		if err != nil {
-			return r.counts, fmt.Errorf("reading the events of go test: %w", err)
+			return r.outcome(), fmt.Errorf("reading the events of go test: %w", err)
 		}
 	}
+}
+
+func (r *reader) outcome() outcome {
+	return outcome{r.counts, slices.Sorted(maps.Keys(r.crashed))}
 }
 
 func (r *reader) take(e event) {
@@ -74,6 +96,9 @@ func (r *reader) take(e event) {
 	case "build-output":
 		fmt.Fprint(r.w, e.Output)
 	case "output":
+		if strings.Contains(e.Output, detectorFault) {
+			r.crashed[e.Package] = true
+		}
 		r.output[u] = append(r.output[u], e.Output)
 	case "pass", "skip":
 		delete(r.output, u)

@@ -77,3 +77,35 @@ func TestOnlyFailuresAreShown(t *testing.T) {
 		})
 	}
 }
+
+func TestPackagesInWhichTheRaceDetectorBrokeDownAreNamed(t *testing.T) {
+	events := []string{
+		`{"Action":"pass","Package":"p/a","Test":"TestA"}`,
+		`{"Action":"output","Package":"p/b","Test":"TestB","Output":"=== RUN   TestB\n"}`,
+		`{"Action":"output","Package":"p/b","Test":"TestB","Output":"ThreadSanitizer: CHECK failed: tsan_rtl.cpp:346\n"}`,
+		`{"Action":"output","Package":"p/b","Output":"FAIL\tp/b\n"}`,
+		`{"Action":"fail","Package":"p/b"}`,
+		`{"Action":"fail","Package":"p/c","Test":"TestC"}`,
+		`{"Action":"fail","Package":"p/c"}`,
+	}
+	var shown strings.Builder
+	got, err := tally(strings.NewReader(strings.Join(events, "\n")), &shown)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// TestC keeps the run from being repeated: it failed.
+	want := outcome{counts{passed: 1, failed: 2}, []string{"p/b"}}
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(outcome{}, counts{})); diff != "" {
+		t.Errorf("outcome (-want +got):\n%s", diff)
+	}
+	if !strings.Contains(shown.String(), "tsan_rtl.cpp:346") {
+		t.Error("the breakdown is not shown")
+	}
+}
+
+func TestARepeatIsOfThePackagesAlone(t *testing.T) {
+	got := only([]string{"-race", "-run", "^(A|B)$", "reauth/a", "reauth/b", "./c"}, []string{"reauth/b"})
+	if diff := cmp.Diff([]string{"-race", "-run", "^(A|B)$", "reauth/b"}, got); diff != "" {
+		t.Errorf("arguments (-want +got):\n%s", diff)
+	}
+}
