@@ -30,7 +30,7 @@ func main() {
 // be started: both mean that nothing may be concluded from the run. Packages in
 // which the race detector broke down are run once more, whole.
 func run(eventsFile string, args []string) error {
-	var events io.Writer = io.Discard
+	events := io.Discard
 	if eventsFile != "" {
 		f, err := os.Create(eventsFile)
 		if err != nil {
