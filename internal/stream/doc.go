@@ -72,9 +72,10 @@
 //
 // # Delivery
 //
-// Reading and writing are at-least-once. A [Reader] delivers each record that the
-// partition has, in order, and reports what retention took. A [Writer] returns
-// when all in-sync replicas have the records; any error leaves it open whether
-// they do, and a repeat can write a record twice, since kafka-go has no
-// idempotent producer. Readers tell repeats by the id in the record.
+// Reading is at-least-once: a [Reader] delivers each record that the partition
+// has, in order, and reports what retention took. Writing is once: a [Writer]
+// returns when all in-sync replicas have the records, numbers its batches, so that
+// brokers drop what they have, and asks leave before each try. After an error it is
+// open whether the records are there; whoever writes them again may have them
+// there twice. Readers tell repeats by the id in the record.
 package stream

@@ -5,12 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/bits"
 	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/segmentio/kafka-go"
 
 	"reauth/internal/event"
 )
@@ -23,33 +21,40 @@ const ByKey = -1
 type WriterConfig struct {
 	// MaxBytes bounds a record, and a batch, in bytes, before the broker sees
 	// it. Default 1 MiB, as the topics' max.message.bytes.
-	MaxBytes int64
-	// BatchRecords bounds a batch. Default 32: kafka-go v0.4.51 allocates 150
-	// bytes for each that a batch could hold, however few come, and within
-	// BatchWait few do.
+	MaxBytes int
+	// BatchRecords bounds a batch. Default 500.
 	BatchRecords int
-	// BatchWait is how long a record waits for others to share its batch with;
+	// BatchWait is how long a record waits for others to share its request with;
 	// each Write takes that long at least. Default 5 ms.
 	BatchWait time.Duration
 	// TryTimeout bounds one request. Default Config.Timeout.
 	TryTimeout time.Duration
 }
 
-// Writer writes records. Many goroutines may share one, and should: concurrent
-// Writes share batches, whereas one goroutine waits for each of its own. How
-// many may write at once is for the caller to bound, since kafka-go queues
-// without a bound while brokers are away.
+// Writer writes records, each once: brokers tell the repeat of a batch, of which
+// the acknowledgement got lost, by its number (outbox) and drop it. kafka-go's
+// own writer does not number its batches (v0.4.51), and it sends a request for
+// each partition, where this one sends one to each broker.
+//
+// Many goroutines may share a Writer, and should: concurrent Writes share
+// requests, whereas one goroutine waits for each of its own. How many may write
+// at once is for the caller to bound.
 type Writer struct {
-	client *Client
-	kafka  *kafka.Writer
-	log    *slog.Logger
+	client  *Client
+	config  WriterConfig
+	log     *slog.Logger
+	leaders leaders
+	numbers numbers
 
-	// writing counts the Writes under way, which Close waits for: kafka-go
-	// v0.4.51 waits for ever when its own Close meets a write that opens a
-	// partition.
-	mu      sync.Mutex // guards the two below
-	closing bool
-	writing sync.WaitGroup
+	mu       sync.Mutex // guards what follows
+	boxes    map[place]*outbox
+	pending  map[*outbox]struct{} // those that are not empty
+	alarm    *time.Timer          // flushes
+	alarmAt  time.Time            // zero: it is not set
+	closing  bool                 // no new Writes
+	closed   bool                 // no new flushes
+	writing  sync.WaitGroup       // Writes
+	flushing sync.WaitGroup       // flushes and requests
 	// aborted ends when Close gives up waiting.
 	aborted context.Context
 	abort   context.CancelCauseFunc
@@ -61,7 +66,7 @@ func (c *Client) NewWriter(config WriterConfig) *Writer {
 		config.MaxBytes = 1 << 20
 	}
 	if config.BatchRecords == 0 {
-		config.BatchRecords = 32
+		config.BatchRecords = 500
 	}
 	if config.BatchWait == 0 {
 		config.BatchWait = 5 * time.Millisecond
@@ -72,54 +77,38 @@ func (c *Client) NewWriter(config WriterConfig) *Writer {
 	aborted, abort := context.WithCancelCause(context.Background())
 	return &Writer{
 		client:  c,
+		config:  config,
 		log:     c.log,
+		leaders: leaders{client: c},
+		numbers: numbers{client: c},
+		boxes:   make(map[place]*outbox),
+		pending: make(map[*outbox]struct{}),
 		aborted: aborted,
 		abort:   abort,
-		kafka: &kafka.Writer{
-			Addr:         c.kafka.Addr,
-			Transport:    c.transport,
-			Balancer:     kafka.BalancerFunc(choosePartition),
-			RequiredAcks: kafka.RequireAll, // its default is not to wait at all
-			// Few tries inside, many outside: inside they cannot be cancelled,
-			// and hold up everybody else's records for the same partition.
-			MaxAttempts:  3,
-			BatchSize:    config.BatchRecords,
-			BatchBytes:   config.MaxBytes,
-			BatchTimeout: config.BatchWait,
-			ReadTimeout:  config.TryTimeout,
-			WriteTimeout: config.TryTimeout,
-			Logger:       bridge(c.log, slog.LevelDebug, "writer"),
-			ErrorLogger:  bridge(c.log, slog.LevelWarn, "writer"),
-		},
 	}
-}
-
-// choosePartition obeys the partition that a record asks for.
-func choosePartition(message kafka.Message, partitions ...int) int {
-	if partition, ok := message.WriterData.(int); ok && partition != ByKey {
-		return partition
-	}
-	return kafka.Murmur2Balancer{}.Balance(message, partitions...)
 }
 
 // Write writes records, each to its Topic and Partition, and returns nil when
 // all in-sync replicas have all of them. A record without a Time gets the
-// present. Errors of the moment are tried again until ctx ends, with back-off;
-// only the records that failed are repeated, unchanged.
+// present. Errors of the moment are tried again until ctx ends, with back-off.
 //
-// After any error each record may or may not have been written, and may yet be:
-// who needs it written writes it again, as it was. ErrTooLarge says that one of
-// them never will be; what else it returns, but for ctx's cause and ErrClosed,
-// are refusals that will not pass either. Records written at the same time, by
-// one call or several, keep no order.
+// After any error each record may or may not have been written, and may yet be,
+// though not after a later record of this writer in the same partition. Who
+// needs it written writes it again, as it was, and may then have it there twice.
+// ErrTooLarge says that one of them never will be; what else it returns, but for
+// ctx's cause and ErrClosed, are refusals that will not pass either. Records
+// written at the same time, by one call or several, keep no order.
 func (w *Writer) Write(ctx context.Context, records ...event.Record) error {
 	return w.WriteWhile(ctx, func() error { return nil }, records...)
 }
 
 // WriteWhile is Write for records that may be written only for a while: before
 // each try it asks may, whose error ends it. A try that has begun is not called
-// back.
+// back. may must not block: others' records wait meanwhile.
 func (w *Writer) WriteWhile(ctx context.Context, may func() error, records ...event.Record) error {
+	if len(records) == 0 {
+		return nil
+	}
 	if !w.enter() {
 		return fmt.Errorf("writing: %w", ErrClosed)
 	}
@@ -128,123 +117,61 @@ func (w *Writer) WriteWhile(ctx context.Context, may func() error, records ...ev
 	defer cancel(nil)
 	defer context.AfterFunc(w.aborted, func() { cancel(ErrClosed) })()
 
-	messages, err := w.messages(records)
+	letters, err := w.address(ctx, records)
+	if err == nil {
+		wr := &write{may: may, left: len(letters), done: make(chan struct{})}
+		w.post(wr, letters)
+		err = w.await(ctx, wr)
+	}
 	if err != nil {
-		return err
+		w.count(w.client.metrics.writeFailures, records)
+		return fmt.Errorf("writing to %s: %w", records[0].Topic, err)
 	}
-	for try := 0; len(messages) > 0; try++ {
-		if err := may(); err != nil {
-			return fmt.Errorf("writing to %s: %w", messages[0].Topic, err)
-		}
-		failed, err := w.try(ctx, messages)
-		if err == nil {
-			return nil
-		}
-		messages = failed
-		switch {
-		case ctx.Err() != nil:
-			err = context.Cause(ctx)
-		case !refused(err):
-			w.retrying(try+1, messages, err)
-			if pause(ctx, backoff(try)) {
-				continue
-			}
-			err = errors.Join(context.Cause(ctx), err)
-		}
-		w.count(w.client.metrics.writeFailures, messages)
-		return fmt.Errorf("writing to %s: %w", messages[0].Topic, err)
-	}
+	w.count(w.client.metrics.written, records)
 	return nil
 }
 
-// try writes the messages once and returns those that failed and why.
-func (w *Writer) try(ctx context.Context, messages []kafka.Message) (failed []kafka.Message, err error) {
-	err = w.kafka.WriteMessages(ctx, messages...)
-	var each kafka.WriteErrors
-	var tooLarge kafka.MessageTooLargeError
-	switch {
-	case err == nil:
-		w.count(w.client.metrics.written, messages)
-		return nil, nil
-	case errors.As(err, &tooLarge):
-		return messages, fmt.Errorf("%w: %d bytes and headers", ErrTooLarge, len(tooLarge.Message.Key)+len(tooLarge.Message.Value))
-	case !errors.As(err, &each):
-		return messages, err
-	}
-	var done []kafka.Message
-	var faults []error
-	for i, fault := range each {
-		if anyCode(fault, kafka.MessageSizeTooLarge, kafka.RecordListTooLarge) {
-			// It is the batch that was too large. Was it this record?
-			fault = w.alone(ctx, messages[i])
-		}
-		if fault == nil {
-			done = append(done, messages[i])
-			continue
-		}
-		failed = append(failed, messages[i])
-		faults = append(faults, fault)
-	}
-	w.count(w.client.metrics.written, done)
-	return failed, worst(faults)
-}
-
-// worst returns a fault that will not pass, if there is one, else the first.
-func worst(faults []error) error {
-	for _, fault := range faults {
-		if refused(fault) {
-			return fault
-		}
-	}
-	if len(faults) == 0 {
-		return nil
-	}
-	return faults[0]
-}
-
-// refused tells whether writing again must fail the same way.
-func refused(err error) bool {
-	return errors.Is(err, ErrTooLarge) || forbidden(err) || anyCode(err,
-		kafka.InvalidTopic, kafka.InvalidTimestamp, kafka.PolicyViolation,
-		kafka.UnsupportedForMessageFormat, kafka.InvalidRecord)
-}
-
-func (w *Writer) messages(records []event.Record) ([]kafka.Message, error) {
-	messages := make([]kafka.Message, len(records))
+// address makes a letter of each record.
+func (w *Writer) address(ctx context.Context, records []event.Record) ([]*letter, error) {
+	letters := make([]*letter, len(records))
 	for i, record := range records {
 		if err := w.client.known(record.Topic); err != nil || record.Topic == "" || record.Partition < ByKey {
-			return nil, errors.Join(fmt.Errorf("writing to %q/%d: no such place", record.Topic, record.Partition), err)
+			return nil, errors.Join(fmt.Errorf("%q/%d: no such place", record.Topic, record.Partition), err)
 		}
-		messages[i] = kafka.Message{
-			Topic:      record.Topic,
-			WriterData: record.Partition,
-			Key:        record.Key,
-			Value:      record.Value,
-			Time:       record.Time,
+		l := newLetter(record)
+		if l.size > w.config.MaxBytes {
+			return nil, fmt.Errorf("%w: %d bytes with headers", ErrTooLarge, l.size)
 		}
-		for _, header := range record.Headers {
-			messages[i].Headers = append(messages[i].Headers, kafka.Header{Key: header.Key, Value: header.Value})
+		if record.Partition == ByKey {
+			partition, err := w.leaders.choose(ctx, record)
+			if err != nil {
+				return nil, err
+			}
+			l.to.partition = partition
 		}
-		if record.Time.IsZero() {
-			messages[i].Time = time.Now()
-		}
+		letters[i] = l
 	}
-	return messages, nil
+	return letters, nil
 }
 
-// retrying counts, and logs ever more rarely.
-func (w *Writer) retrying(try int, messages []kafka.Message, err error) {
-	w.count(w.client.metrics.writeRetries, messages)
-	if bits.OnesCount(uint(try)) == 1 {
-		w.log.Warn("writing again", slog.String("topic", messages[0].Topic), slog.Int("records", len(messages)),
-			slog.Int("attempt", try), slog.String("reason", errorCode(err)), slog.Any("error", err))
+// await returns when all is written, or nothing more will be tried.
+func (w *Writer) await(ctx context.Context, wr *write) error {
+	select {
+	case <-wr.done:
+	case <-ctx.Done():
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if !wr.ended() {
+			wr.end(errors.Join(context.Cause(ctx), wr.fault))
+		}
 	}
+	return wr.err
 }
 
-// count adds each message to its topic's counter.
-func (w *Writer) count(counter *prometheus.CounterVec, messages []kafka.Message) {
-	for _, message := range messages {
-		counter.WithLabelValues(message.Topic).Inc()
+// count adds each record to its topic's counter.
+func (w *Writer) count(counter *prometheus.CounterVec, records []event.Record) {
+	for _, record := range records {
+		counter.WithLabelValues(record.Topic).Inc()
 	}
 }
 
@@ -259,8 +186,8 @@ func (w *Writer) enter() bool {
 }
 
 // Close refuses new Writes, waits for those under way until ctx ends, ends the
-// rest with ErrClosed, and gives kafka-go the same bound to send what it has
-// queued. It returns nil when everything was sent, or the cause of ctx.
+// rest with ErrClosed, and lets go of the requests under way. It returns nil
+// when everything was written, or the cause of ctx.
 func (w *Writer) Close(ctx context.Context) error {
 	w.mu.Lock()
 	w.closing = true
@@ -270,23 +197,20 @@ func (w *Writer) Close(ctx context.Context) error {
 		defer close(idle)
 		w.writing.Wait()
 	}()
+	var err error
 	select {
 	case <-idle:
 	case <-ctx.Done():
-		w.abort(ErrClosed)
-		<-idle
+		err = fmt.Errorf("closing the writer: %w", context.Cause(ctx))
 	}
-	closed := make(chan struct{})
-	go func() {
-		defer close(closed)
-		_ = w.kafka.Close() // always nil
-	}()
-	select {
-	case <-closed:
-		w.abort(nil)
-		return nil
-	case <-ctx.Done():
-		// kafka-go's own tries are bounded, so this goroutine ends.
-		return fmt.Errorf("closing the writer: %w", context.Cause(ctx))
+	w.abort(ErrClosed)
+	<-idle
+	w.mu.Lock()
+	w.closed = true
+	if w.alarm != nil {
+		w.alarm.Stop()
 	}
+	w.mu.Unlock()
+	w.flushing.Wait()
+	return err
 }
