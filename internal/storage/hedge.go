@@ -49,6 +49,7 @@ type hedges struct {
 	mu     sync.Mutex // guards all below
 	delay  time.Duration
 	times  []time.Duration // the last fetches, in no order
+	sorted []time.Duration // scratch
 	next   int             // the oldest of times
 	fresh  int             // since the delay was found
 	budget float64         // of hedges
@@ -96,7 +97,9 @@ func (h *hedges) observe(took time.Duration) {
 		return
 	}
 	h.fresh = 0
-	sorted := slices.Sorted(slices.Values(h.times))
+	sorted := append(h.sorted[:0], h.times...)
+	slices.Sort(sorted)
+	h.sorted = sorted
 	h.delay = min(h.most, max(hedgeSooner, sorted[int(hedgeQuantile*float64(len(sorted)))]))
 }
 

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"strings"
 
-	"reauth/internal/event"
 	"reauth/internal/vendors"
 )
 
@@ -40,7 +39,7 @@ func (a *Adapter) Authenticate(ctx context.Context, c vendors.Call) (vendors.Ver
 // a required field is missing, which reads as a fault of the lane.
 func (a *Adapter) authentication(ctx context.Context, c vendors.Call) (_ *http.Request, err error) {
 	submissionID := strings.TrimSpace(c.SubmissionID)
-	prefix, suffix, contentType, err := form(c, submissionID, "")
+	prefix, suffix, contentType := form(c, submissionID, "")
 	body := vendors.NewBody(prefix, c.Selfie, suffix)
 	defer func() {
 		if err != nil {
@@ -48,8 +47,6 @@ func (a *Adapter) authentication(ctx context.Context, c vendors.Call) (_ *http.R
 		}
 	}()
 	switch {
-	case err != nil:
-		return nil, &vendors.Error{Vendor: event.Argos, Kind: vendors.Refused, Op: opAuthenticate, Err: err}
 	case submissionID == "":
 		return nil, refused(opAuthenticate, codeSubmissionMissing)
 	case c.Selfie.Size() <= 0:

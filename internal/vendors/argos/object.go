@@ -65,6 +65,9 @@ func (o object) text(names ...string) string {
 }
 
 func text(raw json.RawMessage) string {
+	if len(raw) == 0 {
+		return "" // most names that are looked for; encoding/json would make an error for each
+	}
 	var s string
 	if json.Unmarshal(raw, &s) == nil {
 		return strings.TrimSpace(s)

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"strings"
 
-	"reauth/internal/event"
 	"reauth/internal/vendors"
 )
 
@@ -47,7 +46,7 @@ func (a *Adapter) Authenticate(ctx context.Context, c vendors.Call) (vendors.Ver
 // search builds the request. It takes the selfie over: into the request, or back
 // to its owner when there is an error.
 func (a *Adapter) search(ctx context.Context, selfie vendors.Selfie, expected string) (_ *http.Request, _ *vendors.Token, err error) {
-	prefix, suffix, contentType, err := form(a.api.part, selfie.ContentType(), "")
+	prefix, suffix, contentType := vendors.Form("", nil, a.api.part, selfie.ContentType())
 	body := vendors.NewBody(prefix, selfie, suffix)
 	defer func() {
 		if err != nil {
@@ -55,8 +54,6 @@ func (a *Adapter) search(ctx context.Context, selfie vendors.Selfie, expected st
 		}
 	}()
 	switch {
-	case err != nil:
-		return nil, nil, &vendors.Error{Vendor: event.Faceki, Kind: vendors.Refused, Op: opAuthenticate, Err: err}
 	case expected == "":
 		return nil, nil, refused(codeSubmissionMissing)
 	case selfie.Size() <= 0:
