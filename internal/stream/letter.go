@@ -54,7 +54,6 @@ type letter struct {
 	to     place
 	record event.Record
 	size   int
-	since  time.Time
 	// alone: the batch that it was in was too large.
 	alone bool
 }
@@ -72,10 +71,9 @@ func newLetter(record event.Record) *letter {
 		to:     place{record.Topic, record.Partition},
 		record: record,
 		size:   batchOverhead + recordOverhead + len(record.Key) + len(record.Value),
-		since:  time.Now(),
 	}
 	if record.Time.IsZero() {
-		l.record.Time = l.since
+		l.record.Time = time.Now()
 	}
 	for _, header := range record.Headers {
 		l.size += headerOverhead + len(header.Key) + len(header.Value)

@@ -78,6 +78,10 @@ func TestWritesShareARequestToEachBroker(t *testing.T) {
 			return nil, nil, false
 		})
 		writer := newWriter(t, kafka.Client(t), stream.WriterConfig{})
+		if err := writer.Write(t.Context(), event.Record{Topic: "results", Value: []byte("first")}); err != nil {
+			t.Fatal(err) // what comes within BatchWait of it waits for the rest
+		}
+		requests, records = 0, 0
 		var wg sync.WaitGroup
 		for i := range 24 {
 			wg.Go(func() {
@@ -131,8 +135,11 @@ func TestGivenUpRecordCannotAppearBehindALaterOne(t *testing.T) {
 func TestOneLapsedLeaveEndsOneWriteOfAFailedBatch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		kafka := streamtest.StartVirtual(t, streamtest.Topics(1, "ledger"))
-		kafka.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Err: kerr.NotEnoughReplicas, Count: 3})
 		writer := newWriter(t, kafka.Client(t), stream.WriterConfig{})
+		if err := writer.Write(t.Context(), event.Record{Topic: "ledger", Value: []byte("first")}); err != nil {
+			t.Fatal(err) // what comes within BatchWait of it shares a batch
+		}
+		kafka.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Err: kerr.NotEnoughReplicas, Count: 3})
 		lapsed := errors.New("no more")
 		var wg sync.WaitGroup
 		for i := range 5 {
@@ -151,7 +158,7 @@ func TestOneLapsedLeaveEndsOneWriteOfAFailedBatch(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		if diff := cmp.Diff([]string{"0", "1", "3", "4"}, values(stored(t, kafka, "ledger", 0))); diff != "" {
+		if diff := cmp.Diff([]string{"0", "1", "3", "4", "first"}, values(stored(t, kafka, "ledger", 0))); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
 	})

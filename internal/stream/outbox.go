@@ -67,18 +67,16 @@ func (o *outbox) load(config WriterConfig) bool {
 	return true
 }
 
-// due returns when there is something to be sent, at the earliest; false says
-// that there is nothing, or that it is out.
-func (o *outbox) due(config WriterConfig) (time.Time, bool) {
+// due tells whether there is something to be sent, and not before when: zero, if
+// nothing has failed.
+func (o *outbox) due() (notBefore time.Time, ok bool) {
 	switch {
 	case o.out || o.empty():
 		return time.Time{}, false
-	case o.batch != nil || o.tries > 0:
+	case o.tries > 0:
 		return o.notYet, true
-	case len(o.waiting) >= config.BatchRecords:
-		return o.waiting[0].since, true
 	}
-	return o.waiting[0].since.Add(config.BatchWait), true
+	return time.Time{}, true
 }
 
 func (o *outbox) empty() bool { return o.batch == nil && len(o.waiting) == 0 }

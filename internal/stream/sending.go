@@ -37,7 +37,10 @@ func (w *Writer) post(wr *write, letters []*letter) {
 
 // wakeFor sets the alarm for an outbox, if it is not set for an earlier time.
 func (w *Writer) wakeFor(o *outbox) {
-	at, ok := o.due(w.config)
+	at, ok := o.due()
+	if at.Before(w.next) {
+		at = w.next
+	}
 	switch {
 	case !ok, w.closed, !w.alarmAt.IsZero() && !at.Before(w.alarmAt):
 	case w.alarm == nil:
@@ -75,9 +78,9 @@ func (w *Writer) takeDue() (due []*outbox) {
 	w.alarmAt = time.Time{}
 	now := time.Now()
 	for o := range w.pending {
-		switch at, ok := o.due(w.config); {
+		switch at, ok := o.due(); {
 		case !ok:
-		case o.tries > 0 && at.After(now):
+		case at.After(now):
 			w.wakeFor(o)
 		case o.load(w.config):
 			o.out = true
@@ -89,6 +92,7 @@ func (w *Writer) takeDue() (due []*outbox) {
 	}
 	if len(due) > 0 {
 		w.flushing.Add(1)
+		w.next = now.Add(w.config.BatchWait)
 	}
 	return due
 }

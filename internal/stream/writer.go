@@ -24,8 +24,8 @@ type WriterConfig struct {
 	MaxBytes int
 	// BatchRecords bounds a batch. Default 500.
 	BatchRecords int
-	// BatchWait is how long a record waits for others to share its request with;
-	// each Write takes that long at least. Default 5 ms.
+	// BatchWait is how long after a request the next one begins at the earliest,
+	// to be shared by what is written meanwhile. Default 2 ms.
 	BatchWait time.Duration
 	// TryTimeout bounds one request. Default Config.Timeout.
 	TryTimeout time.Duration
@@ -51,6 +51,7 @@ type Writer struct {
 	pending  map[*outbox]struct{} // those that are not empty
 	alarm    *time.Timer          // flushes
 	alarmAt  time.Time            // zero: it is not set
+	next     time.Time            // when the next flush may be
 	closing  bool                 // no new Writes
 	closed   bool                 // no new flushes
 	writing  sync.WaitGroup       // Writes
@@ -69,7 +70,7 @@ func (c *Client) NewWriter(config WriterConfig) *Writer {
 		config.BatchRecords = 500
 	}
 	if config.BatchWait == 0 {
-		config.BatchWait = 5 * time.Millisecond
+		config.BatchWait = 2 * time.Millisecond
 	}
 	if config.TryTimeout == 0 {
 		config.TryTimeout = c.config.Timeout
