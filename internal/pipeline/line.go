@@ -106,9 +106,10 @@ func acquire(done <-chan struct{}, tokens chan<- struct{}) bool {
 // the ledger by then: what claims took lately, with a margin.
 type lead struct{ nanos atomic.Int64 }
 
-// minLead and maxLead bound the lead; the first is also where it starts.
+// minLead and maxLead bound the lead; the first is also where it starts. A call
+// may be some milliseconds late for its slot.
 const (
-	minLead = 15 * time.Millisecond
+	minLead = 3 * time.Millisecond
 	maxLead = time.Second
 )
 

@@ -152,10 +152,12 @@ func (l *Lane) Call(ctx context.Context, p *Permit, c Call, may func() error) (V
 	return v, err
 }
 
-// Turn is the lane's Turn: each request takes a permit, like a call.
+// Turn is the lane's Turn: each request takes a permit, like a call. It reserves
+// as far ahead as calls do: a slot sooner than that would have all others wait for
+// it first, and then be too late for those in between.
 func (l *Lane) Turn(ctx context.Context, do func(context.Context) error) error {
 	for {
-		p, err := l.Reserve(ctx, 0)
+		p, err := l.Reserve(ctx, time.Duration(l.demand.lead.Load()))
 		if err != nil {
 			return err
 		}

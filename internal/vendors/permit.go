@@ -139,7 +139,7 @@ func (l *Lane) enter(ctx context.Context) (Pass, error) {
 // *NoRoomError.
 func (l *Lane) try(pass Pass, shard int, lead time.Duration) (p *Permit, wait time.Duration, changed <-chan struct{}, err error) {
 	now := time.Now()
-	c, wait, changed, err := l.candidate(shard, now.Add(lead))
+	c, wait, changed, err := l.candidate(shard, now, lead)
 	if err != nil || c.at.IsZero() {
 		return nil, wait, changed, err
 	}
@@ -165,15 +165,17 @@ type candidate struct {
 	part  float64 // how much of the timetable is ours, 0 to 1
 }
 
-// candidate returns the first slot at or past earliest that is free and that the
-// shard has room for, without taking it. A zero time means that there is none
-// before the wait is over, or changed closed; its error is a *NoRoomError.
-func (l *Lane) candidate(shard int, earliest time.Time) (c candidate, wait time.Duration, changed <-chan struct{}, err error) {
+// candidate returns the first slot at least lead from now that is free and that
+// the shard has room for, without taking it; without a limit it is now. A zero time
+// means that there is none before the wait is over, or changed closed; its error is
+// a *NoRoomError.
+func (l *Lane) candidate(shard int, now time.Time, lead time.Duration) (c candidate, wait time.Duration, changed <-chan struct{}, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.quota.table.pace.perSecond == 0 {
-		return candidate{at: earliest, part: 1}, 0, l.changed, nil
+		return candidate{at: now, part: 1}, 0, l.changed, nil
 	}
+	earliest := now.Add(lead)
 	s, again, ok := l.quota.next(earliest)
 	if !ok {
 		if !again.IsZero() {
