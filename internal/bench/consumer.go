@@ -4,11 +4,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
+	"slices"
 	"sync"
 	"time"
 )
@@ -43,20 +42,6 @@ func (c *consumer) works(ctx context.Context) error {
 	return nil
 }
 
-// mallocs returns how many objects the consumer has allocated so far.
-func (c *consumer) mallocs(ctx context.Context) (float64, error) {
-	metrics, err := get(ctx, "http://"+c.log.opsAddr()+"/metrics")
-	if err != nil {
-		return 0, fmt.Errorf("reading the consumer's metrics: %w", err)
-	}
-	for line := range bytes.Lines(metrics) {
-		if value, ok := bytes.CutPrefix(line, []byte("go_memstats_mallocs_total ")); ok {
-			return strconv.ParseFloat(string(bytes.TrimSpace(value)), 64)
-		}
-	}
-	return 0, errors.New("reading the consumer's metrics: no go_memstats_mallocs_total")
-}
-
 // profile writes one of the consumer's profiles, such as profile?seconds=5 of
 // its CPU, to a file.
 func (c *consumer) profile(ctx context.Context, file, name string) error {
@@ -73,7 +58,15 @@ type logReader struct {
 	mu    sync.Mutex // guards what follows
 	rest  []byte
 	addr  string
-	works []time.Duration
+	works []shardWorks
+}
+
+// shardWorks says that a shard came to work, when, and how long after it was
+// assigned.
+type shardWorks struct {
+	shard int
+	at    time.Time
+	took  time.Duration
 }
 
 // Write is that of io.Writer; it never fails.
@@ -93,10 +86,12 @@ func (l *logReader) Write(p []byte) (int, error) {
 
 func (l *logReader) take(line []byte) {
 	var entry struct {
-		Level      string `json:"level"`
-		Msg        string `json:"msg"`
-		Ops        string `json:"ops"`
-		RestoredMS int64  `json:"restored_ms"`
+		Time       time.Time `json:"time"`
+		Level      string    `json:"level"`
+		Msg        string    `json:"msg"`
+		Ops        string    `json:"ops"`
+		Partition  int       `json:"partition"`
+		RestoredMS int64     `json:"restored_ms"`
 	}
 	if err := json.Unmarshal(line, &entry); err != nil || entry.Level == "ERROR" || entry.Level == "WARN" {
 		fmt.Fprintf(os.Stderr, "consumer: %s\n", line)
@@ -105,7 +100,7 @@ func (l *logReader) take(line []byte) {
 	case "consumer starts":
 		l.addr = entry.Ops
 	case "shard works":
-		l.works = append(l.works, time.Duration(entry.RestoredMS)*time.Millisecond)
+		l.works = append(l.works, shardWorks{entry.Partition, entry.Time, time.Duration(entry.RestoredMS) * time.Millisecond})
 	}
 }
 
@@ -115,10 +110,9 @@ func (l *logReader) opsAddr() string {
 	return l.addr
 }
 
-// restored returns how long each shard took to be at work, in the order in
-// which they were.
-func (l *logReader) restored() []time.Duration {
+// restored returns the shards that came to work, in that order.
+func (l *logReader) restored() []shardWorks {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.works
+	return slices.Clone(l.works)
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -14,7 +13,6 @@ import (
 
 // memoryBench measures the memory of many calls in flight with large selfies.
 type memoryBench struct {
-	out     io.Writer
 	bin     string
 	atATime int
 	kB, n   int
@@ -29,7 +27,7 @@ func (b *memoryBench) register(flags *flag.FlagSet) {
 	flags.StringVar(&b.latency, "latency", "4s", "how long the vendor takes")
 }
 
-func (b *memoryBench) run(ctx context.Context) (err error) {
+func (b *memoryBench) run(ctx context.Context, out io.Writer) (err error) {
 	w, err := newWorld(ctx, b.bin, "--latency", b.latency)
 	if err != nil {
 		return err
@@ -49,15 +47,15 @@ func (b *memoryBench) run(ctx context.Context) (err error) {
 	}
 	writer := w.kafka.NewWriter(stream.WriterConfig{BatchRecords: 500})
 	defer writer.Close(ctx)
-	out, err := w.results(ctx)
+	results, err := w.results(ctx)
 	if err != nil {
 		return err
 	}
-	defer out.close()
+	defer results.close()
 	if err := w.publish(ctx, writer, 0, b.n, b.kB); err != nil {
 		return err
 	}
-	wall, err := out.await(ctx, b.n, c)
+	wall, err := results.await(ctx, b.n, c)
 	if err != nil {
 		return err
 	}
@@ -65,25 +63,11 @@ func (b *memoryBench) run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	inFlight, err := w.peakInFlight(ctx)
+	vendor, err := w.vendor(ctx)
 	if err != nil {
 		return err
 	}
 	t := table{head: []string{"selfie", "requests", "in flight, most", "requests/s", "peak MiB before", "peak MiB"}}
-	t.add(fmt.Sprintf("%d kB", b.kB), b.n, inFlight, fmt.Sprintf("%.0f", float64(b.n)/wall.Seconds()), mebibytes(idle), mebibytes(peak))
-	return t.print(b.out)
-}
-
-// peakInFlight is how many calls the vendor had at a time.
-func (w *world) peakInFlight(ctx context.Context) (int, error) {
-	answer, err := get(ctx, w.admin+"/stats")
-	if err != nil {
-		return 0, fmt.Errorf("reading the sandbox's counts: %w", err)
-	}
-	var stats struct {
-		Argos struct {
-			PeakInFlight int `json:"peak_in_flight"`
-		} `json:"argos"`
-	}
-	return stats.Argos.PeakInFlight, json.Unmarshal(answer, &stats)
+	t.add(fmt.Sprintf("%d kB", b.kB), b.n, vendor.PeakInFlight, fmt.Sprintf("%.0f", float64(b.n)/wall.Seconds()), mebibytes(idle), mebibytes(peak))
+	return t.print(out)
 }

@@ -16,7 +16,6 @@ import (
 
 // pathBench measures the whole path with a vendor that takes no time.
 type pathBench struct {
-	out     io.Writer
 	bin     string
 	rounds  int
 	atATime int
@@ -38,13 +37,16 @@ func (b *pathBench) register(flags *flag.FlagSet) {
 // have their connections.
 const warmUp = 1024
 
+// mallocs counts the objects that the consumer has allocated.
+const mallocs = "go_memstats_mallocs_total"
+
 // pathRun is what one round of one size took.
 type pathRun struct {
 	path, floor cost
 	mallocs     float64
 }
 
-func (b *pathBench) run(ctx context.Context) error {
+func (b *pathBench) run(ctx context.Context, out io.Writer) error {
 	t := table{head: []string{"selfie", "requests", "requests/s", "CPU µs/request", "floor CPU µs", "ratio", "allocations/request", "peak MiB", "floor peak MiB"}}
 	for size := range strings.SplitSeq(b.sizes, ",") {
 		kBText, nText, _ := strings.Cut(size, ":")
@@ -72,7 +74,7 @@ func (b *pathBench) run(ctx context.Context) error {
 			fmt.Sprintf("%.0f", median(cpus)), fmt.Sprintf("%.0f", median(floors)), fmt.Sprintf("%.2f", median(ratios)),
 			fmt.Sprintf("%.0f", median(mallocs)), mebibytes(median(peaks)), mebibytes(median(floorPeaks)))
 	}
-	return t.print(b.out)
+	return t.print(out)
 }
 
 // round measures floor and path once, in a world of their own.
@@ -99,18 +101,18 @@ func (b *pathBench) measure(ctx context.Context, w *world, c *consumer, kB, n in
 	}
 	writer := w.kafka.NewWriter(stream.WriterConfig{BatchRecords: 500})
 	defer writer.Close(ctx)
-	out, err := w.results(ctx)
+	results, err := w.results(ctx)
 	if err != nil {
 		return err
 	}
-	defer out.close()
+	defer results.close()
 	if err := w.publish(ctx, writer, 0, warmUp, kB); err != nil {
 		return err
 	}
-	if _, err := out.await(ctx, warmUp, c); err != nil {
+	if _, err := results.await(ctx, warmUp, c); err != nil {
 		return err
 	}
-	mallocs, err := c.mallocs(ctx)
+	begin, err := c.metrics(ctx)
 	if err != nil {
 		return err
 	}
@@ -132,7 +134,7 @@ func (b *pathBench) measure(ctx context.Context, w *world, c *consumer, kB, n in
 	if err := w.publish(ctx, writer, warmUp, n, kB); err != nil {
 		return err
 	}
-	if run.path.Wall, err = out.await(ctx, n, c); err != nil {
+	if run.path.Wall, err = results.await(ctx, n, c); err != nil {
 		return err
 	}
 	after, err := c.cpu()
@@ -143,7 +145,7 @@ func (b *pathBench) measure(ctx context.Context, w *world, c *consumer, kB, n in
 	if run.path.Peak, err = c.peak(); err != nil {
 		return err
 	}
-	end, err := c.mallocs(ctx)
-	run.mallocs = end - mallocs
+	end, err := c.metrics(ctx)
+	run.mallocs = end.sum(mallocs) - begin.sum(mallocs)
 	return errors.Join(err, <-profiled)
 }

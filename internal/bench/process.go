@@ -49,13 +49,18 @@ func (p *process) stop() error {
 	select {
 	case <-p.ended:
 	case <-time.After(stopTime):
-		_ = p.cmd.Process.Kill()
-		<-p.ended
+		p.kill()
 	}
 	if p.err != nil {
 		return fmt.Errorf("%s ended badly: %w", p.name, p.err)
 	}
 	return nil
+}
+
+// kill ends the process as a power cut does.
+func (p *process) kill() {
+	_ = p.cmd.Process.Kill() // fails only for one that has ended
+	<-p.ended
 }
 
 // alive is nil while the process runs.
@@ -92,18 +97,24 @@ func (p *process) cpu() (time.Duration, error) {
 // peak returns the most memory, in bytes, that the process ever had resident.
 func (p *process) peak() (int64, error) { return peakOf(p.cmd.Process.Pid) }
 
-func peakOf(pid int) (int64, error) {
+func peakOf(pid int) (int64, error) { return memoryOf(pid, "VmHWM:") }
+
+// resident returns the memory, in bytes, that the process has resident now.
+func (p *process) resident() (int64, error) { return memoryOf(p.cmd.Process.Pid, "VmRSS:") }
+
+// memoryOf reads a line of a process's status (proc(5)), in bytes.
+func memoryOf(pid int, name string) (int64, error) {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
-		return 0, fmt.Errorf("reading the peak memory: %w", err)
+		return 0, fmt.Errorf("reading the memory of a process: %w", err)
 	}
 	for line := range bytes.Lines(status) {
-		if rest, ok := bytes.CutPrefix(line, []byte("VmHWM:")); ok {
+		if rest, ok := bytes.CutPrefix(line, []byte(name)); ok {
 			kB, err := strconv.ParseInt(string(bytes.Fields(rest)[0]), 10, 64)
 			return kB << 10, err
 		}
 	}
-	return 0, errors.New("reading the peak memory: no VmHWM")
+	return 0, fmt.Errorf("reading the memory of a process: no %s", name)
 }
 
 // await polls until done says so; it fails when the process ends or ctx does.

@@ -3,10 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"sync"
-	"time"
 
 	"reauth/internal/event"
 	"reauth/internal/stream"
@@ -38,77 +35,4 @@ func (w *world) publish(ctx context.Context, writer *stream.Writer, first, n, kB
 		records[i] = event.Record{Topic: requestsTopic, Partition: (first + i) % shards, Key: []byte(r.RequestID), Value: value}
 	}
 	return writer.Write(ctx, records...)
-}
-
-// results hands on when each result was published.
-type results struct {
-	times chan time.Time
-	fault chan error
-	stop  context.CancelFunc
-	wg    sync.WaitGroup
-}
-
-func (w *world) results(ctx context.Context) (*results, error) {
-	ctx, stop := context.WithCancel(ctx)
-	r := &results{times: make(chan time.Time, 1000), fault: make(chan error, shards), stop: stop}
-	for partition := range shards {
-		reader, err := w.kafka.NewReader(resultsTopic, partition, stream.FirstOffset)
-		if err != nil {
-			r.close()
-			return nil, err
-		}
-		r.wg.Go(func() {
-			defer reader.Close()
-			for {
-				record, err := reader.Fetch(ctx)
-				if err != nil {
-					r.fault <- err
-					return
-				}
-				var result struct {
-					Outcome event.Outcome `json:"outcome"`
-				}
-				if err := json.Unmarshal(record.Value, &result); err != nil || result.Outcome != event.Approved {
-					r.fault <- fmt.Errorf("a result is %q: %w", result.Outcome, errors.Join(err, errUnexpected))
-					return
-				}
-				select {
-				case r.times <- record.Time:
-				case <-ctx.Done():
-					return
-				}
-			}
-		})
-	}
-	return r, nil
-}
-
-var errUnexpected = errors.New("every request should have been approved")
-
-// await waits for n results and returns the time from the first to the last.
-func (r *results) await(ctx context.Context, n int, c *consumer) (time.Duration, error) {
-	var first, last time.Time
-	for i := range n {
-		select {
-		case at := <-r.times:
-			if i == 0 || at.Before(first) {
-				first = at
-			}
-			if at.After(last) {
-				last = at
-			}
-		case err := <-r.fault:
-			return 0, err
-		case <-c.ended:
-			return 0, c.alive()
-		case <-ctx.Done():
-			return 0, ctx.Err()
-		}
-	}
-	return last.Sub(first), nil
-}
-
-func (r *results) close() {
-	r.stop()
-	r.wg.Wait()
 }

@@ -14,7 +14,6 @@ import (
 
 // restoreBench measures how long shards take to be at work over a full ledger.
 type restoreBench struct {
-	out              io.Writer
 	bin              string
 	rounds           int
 	answered, parked int
@@ -37,7 +36,7 @@ type restoreRun struct {
 	peak                      int64
 }
 
-func (b *restoreBench) run(ctx context.Context) (err error) {
+func (b *restoreBench) run(ctx context.Context, out io.Writer) (err error) {
 	w, err := newWorld(ctx, b.bin)
 	if err != nil {
 		return err
@@ -63,7 +62,7 @@ func (b *restoreBench) run(ctx context.Context) (err error) {
 		seconds(runs, func(r restoreRun) time.Duration { return r.first }), seconds(runs, func(r restoreRun) time.Duration { return r.last }),
 		seconds(runs, func(r restoreRun) time.Duration { return r.started }), seconds(runs, func(r restoreRun) time.Duration { return r.cpu }),
 		mebibytes(median(each(runs, func(r restoreRun) int64 { return r.peak }))))
-	return t.print(b.out)
+	return t.print(out)
 }
 
 // restore starts a consumer and waits until all of its shards work.
@@ -86,7 +85,7 @@ func (b *restoreBench) restore(ctx context.Context, w *world) (run restoreRun, e
 		return run, err
 	}
 	run.started = time.Since(c.started)
-	took := c.log.restored()
+	took := each(c.log.restored(), func(w shardWorks) time.Duration { return w.took })
 	run.first, run.last = slices.Min(took), slices.Max(took)
 	if run.cpu, err = c.cpu(); err != nil {
 		return run, err

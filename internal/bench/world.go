@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -67,7 +66,8 @@ func newWorld(ctx context.Context, bin string, flags ...string) (_ *world, err e
 	if w.kafka, err = stream.Open(stream.Config{Brokers: []string{w.setting("REAUTH_KAFKA__BROKERS")}}); err != nil {
 		return nil, err
 	}
-	return w, w.anonymous(ctx)
+	// The floor signs nothing.
+	return w, w.turn(ctx, `{"s3":{"allow_anonymous":true}}`)
 }
 
 // setting returns a variable of the consumer's environment.
@@ -78,23 +78,6 @@ func (w *world) setting(name string) string {
 		}
 	}
 	return ""
-}
-
-// anonymous opens the store for the floor, which signs nothing.
-func (w *world) anonymous(ctx context.Context) error {
-	r, err := http.NewRequestWithContext(ctx, http.MethodPut, w.admin+"/knobs", bytes.NewReader([]byte(`{"s3":{"allow_anonymous":true}}`)))
-	if err != nil {
-		return err
-	}
-	answer, err := http.DefaultClient.Do(r)
-	if err != nil {
-		return fmt.Errorf("turning the sandbox's knobs: %w", err)
-	}
-	defer answer.Body.Close()
-	if answer.StatusCode != http.StatusOK {
-		return fmt.Errorf("turning the sandbox's knobs: %s", answer.Status)
-	}
-	return nil
 }
 
 // get returns what the address answers.
