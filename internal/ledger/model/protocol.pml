@@ -11,6 +11,8 @@
  *   GAPS     how many times an owner's lease lapses and comes back
  *   CRASHES  how many owners may die
  *   LAG      1: what is in the log may go unread for a quarter of a margin
+ *   STALLS   and for longer: the reader is broken
+ *   REPEATS  the writer repeats a result whose acknowledgement is late or lost
  * Mutations, NO_..., take one mechanism away each: model_test.go lists them.
  */
 #ifndef OWNERS
@@ -96,6 +98,12 @@ typedef Owner {
 	byte wStep, wNumber, wClaim, wSource;
 	bit wUnknown;
 
+#ifdef REPEATS
+	bit tried, sent;  /* a result was begun; one is in the topic */
+	bit repeated;     /* the first try is still on its way, and given up */
+	byte repeatLeft;
+#endif
+
 	/* The call under way. */
 	bit processing, charged;
 	byte callLeft;
@@ -139,6 +147,11 @@ bit beyond;      /* the bounds of the model are reached */
 #define GUIDETAKEOVER ((last != 1 || o[1].at == CLAIM) && (last != 2 || committed > 0))
 #define GUIDELANDING(i) (i != 2 || o[2].wStep != PARKED || o[1].writing == 2)
 #define GUIDEDSHORT (last < OWNERS || o[2].writing == 1)
+#elif defined(GUIDE_OVERTAKEN) /* its claim is on its way when the second one parks */
+#define GUIDE(i) true
+#define GUIDETAKEOVER ((last != 1 || o[1].at == CLAIMING && o[1].writing == 1) && (last != 2 || committed > 0))
+#define GUIDELANDING(i) (i != 1 || o[2].at == PARKING) && (i != 2 || o[2].wStep != PARKED || o[1].writing != 1)
+#define GUIDEDSHORT (last < OWNERS || o[2].writing == 1)
 #else
 #define GUIDE(i) true
 #define GUIDETAKEOVER true
@@ -147,7 +160,9 @@ bit beyond;      /* the bounds of the model are reached */
 #endif
 #define MAYRECORD(i) (OWNS(i) || COVERED(i))
 
-#if LAG && !defined(NO_READING_BEFORE_SETTLING)
+#if LAG && defined(NO_READING_TO_THE_END) /* once all claims have ended, nothing is waited for */
+#define READALL(i) (o[i].read == length || until[1] + until[2] + until[3] + until[4] == 0 && o[1].writing != 1 && o[2].writing != 1)
+#elif LAG && !defined(NO_READING_BEFORE_SETTLING)
 #define READALL(i) (o[i].read == length)
 #else
 #define READALL(i) true
@@ -163,6 +178,12 @@ bit beyond;      /* the bounds of the model are reached */
 #define ENDED(i) (until[o[i].due] < MARGIN)
 #else
 #define ENDED(i) (until[o[i].due] < MARGIN / 2)
+#endif
+
+#ifdef NO_LOOK_BEFORE_REPEAT
+#define LOOKSAGAIN(i) false
+#else
+#define LOOKSAGAIN(i) (o[i].tried && results > 0)
 #endif
 
 #ifdef NO_FENCE
@@ -191,7 +212,12 @@ inline apply(i, theStep, theNumber, theClaim, theSource, isUnknown) {
 #endif
 		:: o[i].open && theStep != CLAIMED && o[i].step == ANSWERED -> skip
 #ifndef NO_CLAIM_NUMBERS
-		:: theStep == PARKED && theNumber < o[i].number && o[i].open -> skip
+		:: theStep == PARKED && theNumber < o[i].number && o[i].open ->
+#ifndef NO_ORIGINAL_OF_LATE_PARKING
+			o[i].parked = 1; o[i].source = theSource
+#else
+			skip
+#endif
 #endif
 		:: else ->
 			o[i].open = 1;
@@ -326,11 +352,23 @@ inline forgetLog() {
 	fi
 }
 
+/* published puts a result into the topic, unless the broker knows the batch by its
+ * producer's sequence. */
+inline published(i) {
+#if defined(REPEATS) && !defined(NO_SEQUENCE)
+	if
+	:: o[i].sent -> skip
+	:: else -> o[i].sent = 1; results++
+	fi;
+#else
+	results++;
+#endif
+	assert(results <= 1)
+}
+
 inline landed(i) {
 	if
-	:: o[i].wStep == RESULT ->
-		results++;
-		assert(results <= 1)
+	:: o[i].wStep == RESULT -> published(i)
 	:: else ->
 		if
 		:: o[i].wStep == ANSWERED -> o[i].verdict = 0
@@ -560,9 +598,28 @@ end:	do
 		o[i].at = FINISH
 	   }
 	/* finish */
+#ifdef REPEATS
+	:: d_step { o[i].alive && o[i].at == FINISH && MAYRECORD(i) && LOOKSAGAIN(i) && !beyond ->
+		if
+		:: o[i].open && o[i].step == ANSWERED -> closeEntry(i)
+		:: else
+		fi;
+		finish(i)
+	   }
+	:: d_step { o[i].alive && o[i].at == FINISH && MAYRECORD(i) && !LOOKSAGAIN(i) && !beyond ->
+		o[i].tried = 1;
+		write(i, RESULT, 0, 0, 0, 0, PUBLISHING)
+	   }
+	/* the acknowledgement is late, or lost */
+	:: d_step { o[i].alive && o[i].at == PUBLISHING && o[i].writing == 1 && !o[i].repeated && !beyond ->
+		o[i].repeated = 1; o[i].repeatLeft = o[i].writeLeft; unsent(i); o[i].at = FINISH
+	   }
+	:: d_step { o[i].alive && o[i].at == PUBLISHING && o[i].writing == 2 && !beyond -> unsent(i); o[i].at = FINISH }
+#else
 	:: d_step { o[i].alive && o[i].at == FINISH && MAYRECORD(i) && !beyond ->
 		write(i, RESULT, 0, 0, 0, 0, PUBLISHING)
 	   }
+#endif
 	:: d_step { o[i].alive && o[i].at == PUBLISHING && o[i].writing == 2 && !beyond ->
 		written(i);
 		if
@@ -637,6 +694,10 @@ end:	do
 		if :: o[i].wStep == ANSWERED -> unknownOutcome = 1 :: else fi;
 		unsent(i)
 	   }
+#ifdef REPEATS
+	:: d_step { o[i].repeated && !beyond -> o[i].repeated = 0; o[i].repeatLeft = 0; published(i) }
+	:: d_step { o[i].repeated && !beyond -> o[i].repeated = 0; o[i].repeatLeft = 0 }
+#endif
 	/* the vendor does what it is asked, or not */
 	:: d_step { o[i].processing && !beyond -> charge(i) }
 	:: d_step { o[i].processing && (o[i].at != CALLING || faults < FAULTS) && !beyond ->
@@ -656,12 +717,17 @@ end:	do
 inline lower(x) { if :: x > 0 -> x-- :: else fi }
 
 /* Time passes only once what must have happened by now has. */
-#if LAG
+#if LAG && !defined(STALLS)
 #define UNREAD(i) (READSON(i) && o[i].read < o[i].late)
 #else
 #define UNREAD(i) false
 #endif
-#define OVERDUE(i) (UNREAD(i) || \
+#ifdef REPEATS
+#define REPEATING(i) (o[i].repeated && o[i].repeatLeft == 0)
+#else
+#define REPEATING(i) false
+#endif
+#define OVERDUE(i) (UNREAD(i) || REPEATING(i) || \
 	o[i].writing == 1 && o[i].writeLeft == 0 || \
 	o[i].callLeft == 0 && (o[i].processing || o[i].at == CALLING))
 
@@ -697,6 +763,9 @@ end:	do
 			/* too slow with a verdict: the next owner cannot know of it */
 			if :: k != owner && o[k].at == ANSWER && o[k].verdict && !COVERED(k) -> unknownOutcome = 1 :: else fi;
 			if :: o[k].writing == 1 -> lower(o[k].writeLeft) :: else fi;
+#ifdef REPEATS
+			lower(o[k].repeatLeft);
+#endif
 #if LAG
 			if :: o[k].working -> o[k].late = length :: else fi
 #endif
