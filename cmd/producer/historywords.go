@@ -83,7 +83,7 @@ func pendingWords(p event.Pending) string {
 func deadWords(d campaign.DeadLetter) string {
 	words := fmt.Sprintf("dead letter %s at stage %s (%s)", d.Reason, d.Stage, d.Class)
 	if d.Message != "" {
-		words += ": " + shorten(d.Message)
+		words += ": " + d.Message // whole: it says what to do
 	}
 	return words
 }

@@ -1,6 +1,7 @@
 package campaign
 
 import (
+	"errors"
 	"slices"
 	"time"
 
@@ -22,8 +23,10 @@ type DeadLetter struct {
 
 // ReadDeadLetter reads a record of the dead-letter topic. FailedAt is the
 // record's time if the headers give none, and CampaignID comes from the
-// original's headers if it could not be read from the request. The error wraps
-// event.ErrNotDeadLetter, or says which header is broken.
+// original's headers if it could not be read from the request. Vendor is also
+// that of a request that was refused because the vendor was not enabled, which
+// the headers leave out: it is what such dead letters are chosen by once it is.
+// The error wraps event.ErrNotDeadLetter, or says which header is broken.
 func ReadDeadLetter(rec event.Record) (DeadLetter, error) {
 	d, origin, original, err := event.ParseDeadLetter(rec)
 	if err != nil {
@@ -36,6 +39,9 @@ func ReadDeadLetter(rec event.Record) (DeadLetter, error) {
 	if CheckID(d.CampaignID) != nil {
 		d.CampaignID = ""
 	}
+	if d.Vendor == "" && d.Stage == event.StageValidate {
+		d.Vendor = vendorOf(original)
+	}
 	return DeadLetter{
 		DeadLetter: d,
 		Position:   event.Source{Topic: rec.Topic, Partition: rec.Partition, Offset: rec.Offset},
@@ -43,6 +49,17 @@ func ReadDeadLetter(rec event.Record) (DeadLetter, error) {
 		Redrives:   event.Redrives(original),
 		Original:   original,
 	}, nil
+}
+
+// vendorOf returns the vendor that a record names, whether enabled or not; empty
+// if it cannot be read or is not known.
+func vendorOf(rec event.Record) event.Vendor {
+	r, err := event.Decode(rec, event.Rules{Vendors: event.Vendors()})
+	var invalid *event.InvalidError
+	if errors.As(err, &invalid) {
+		return invalid.Vendor
+	}
+	return r.Vendor
 }
 
 // DeadLetterFilter chooses dead letters. An empty field chooses all; of several

@@ -40,6 +40,27 @@ func TestADeadLetterTellsWhatItsHeadersDo(t *testing.T) {
 	}
 }
 
+// Its headers leave out a vendor with a fault.
+func TestADeadLetterTellsOfAVendorThatWasNotEnabled(t *testing.T) {
+	for value, want := range map[string]event.Vendor{
+		`{"request_id":"r1","vendor":"faceki","submission_id":"s","selfie_key":"k"}`: event.Faceki,
+		`{"request_id":"r1","vendor":"faceki"}`:                                      event.Faceki, // with another fault
+		`{"request_id":"r1","vendor":"nobody","submission_id":"s","selfie_key":"k"}`: "",
+		`{"request_id":"r1","submission_id":"s"}`:                                    event.Argos, // the consumer's default, as the headers say
+	} {
+		original := event.Record{Topic: event.TopicRequests, Value: []byte(value)}
+		_, err := event.Decode(original, event.Rules{DefaultVendor: event.Argos, Vendors: []event.Vendor{event.Argos}})
+		var invalid *event.InvalidError
+		if !errors.As(err, &invalid) {
+			t.Fatalf("%s is no refusal: %v", value, err)
+		}
+		d := readDead(t, event.DeadLetter{Class: "invalid", Stage: invalid.Stage, Vendor: invalid.Vendor}.Record(event.TopicDead, original))
+		if d.Vendor != want {
+			t.Errorf("%s: vendor %q, want %q", value, d.Vendor, want)
+		}
+	}
+}
+
 func TestAFilterHoldsAllThatItNames(t *testing.T) {
 	d := DeadLetter{DeadLetter: event.DeadLetter{Class: "transient", Stage: event.StageVendor, Reason: event.AttemptsExhausted,
 		Vendor: event.Argos, CampaignID: "autumn", RequestID: "r1", FailedAt: failedAt}}
