@@ -103,17 +103,22 @@ func acquire(done <-chan struct{}, tokens chan<- struct{}) bool {
 }
 
 // lead is how long before its slot a permit must be had for the claim to be in
-// the ledger by then: what claims took lately, with a margin.
+// the ledger in time: what claims took lately, with a margin, less what a call may
+// be late.
 type lead struct{ nanos atomic.Int64 }
 
-// minLead and maxLead bound the lead; the first is also where it starts. A call
-// may be some milliseconds late for its slot.
+// minLead and maxLead bound the lead; the first is also where it starts. The rest
+// of vendors.Lateness is for processors that are busy.
 const (
 	minLead = 3 * time.Millisecond
 	maxLead = time.Second
+	late    = vendors.Lateness * 7 / 10
 )
 
-func (l *lead) get() time.Duration { return max(minLead, time.Duration(l.nanos.Load())) }
+func (l *lead) get() time.Duration { return max(minLead, l.claims()-late) }
+
+// claims is what claims took lately, with a margin.
+func (l *lead) claims() time.Duration { return time.Duration(l.nanos.Load()) }
 
 // observe follows a slow claim at once, and quick ones slowly: each step up passes
 // over the slots in between, so a lead that came down soon would lose some at
@@ -121,5 +126,5 @@ func (l *lead) get() time.Duration { return max(minLead, time.Duration(l.nanos.L
 // writing does no harm.
 func (l *lead) observe(took time.Duration) {
 	want := min(maxLead, took+took/2)
-	l.nanos.Store(int64(max(want, l.get()-l.get()/512)))
+	l.nanos.Store(int64(max(want, l.claims()-l.claims()/512)))
 }

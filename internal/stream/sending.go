@@ -18,6 +18,9 @@ import (
 // maxRequestBytes bounds a request of several batches.
 const maxRequestBytes = 4 << 20
 
+// manyRecords at once are worth another BatchWait for more to come.
+const manyRecords = 6
+
 // post puts letters into their partitions' outboxes.
 func (w *Writer) post(wr *write, letters []*letter) {
 	w.mu.Lock()
@@ -76,7 +79,7 @@ func (w *Writer) takeDue() (due []*outbox) {
 		return nil
 	}
 	w.alarmAt = time.Time{}
-	now := time.Now()
+	now, records := time.Now(), 0
 	for o := range w.pending {
 		switch at, ok := o.due(); {
 		case !ok:
@@ -85,6 +88,7 @@ func (w *Writer) takeDue() (due []*outbox) {
 		case o.load(w.config):
 			o.out = true
 			due = append(due, o)
+			records += len(o.batch.letters)
 		}
 		if o.empty() {
 			delete(w.pending, o)
@@ -92,7 +96,7 @@ func (w *Writer) takeDue() (due []*outbox) {
 	}
 	if len(due) > 0 {
 		w.flushing.Add(1)
-		w.next = now.Add(w.config.BatchWait)
+		w.next = now.Add(w.config.BatchWait * time.Duration(min(4, 1+records/manyRecords)))
 	}
 	return due
 }

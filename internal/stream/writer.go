@@ -25,7 +25,8 @@ type WriterConfig struct {
 	// BatchRecords bounds a batch. Default 500.
 	BatchRecords int
 	// BatchWait is how long after a request the next one begins at the earliest,
-	// to be shared by what is written meanwhile. Default 2 ms.
+	// to be shared by what is written meanwhile; up to four times as long while
+	// much is. Default 1 ms.
 	BatchWait time.Duration
 	// TryTimeout bounds one request. Default Config.Timeout.
 	TryTimeout time.Duration
@@ -70,7 +71,7 @@ func (c *Client) NewWriter(config WriterConfig) *Writer {
 		config.BatchRecords = 500
 	}
 	if config.BatchWait == 0 {
-		config.BatchWait = 2 * time.Millisecond
+		config.BatchWait = time.Millisecond
 	}
 	if config.TryTimeout == 0 {
 		config.TryTimeout = c.config.Timeout

@@ -208,7 +208,7 @@ func TestMissedSlotMakesNoCall(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(time.Until(p.At) + lateness + 1) // fake time: a claim that took too long
+		time.Sleep(time.Until(p.At) + Lateness + 1) // fake time: a claim that took too long
 		if _, err := l.Call(t.Context(), p, Call{}, may); !errors.Is(err, ErrMissed) {
 			t.Errorf("call past its slot: %v", err)
 		}

@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// lateness is how far past the begin of its slot a call may still be made. The
+// Lateness is how far past the begin of its slot a call may still be made. The
 // headroom of 2 % pays for 20 ms of jitter in all; half of it is left to the
 // network.
-const lateness = 10 * time.Millisecond
+const Lateness = 10 * time.Millisecond
 
 // ahead is how far before its slot a permit is handed out, beyond the caller's lead.
 const ahead = 5 * time.Millisecond
@@ -227,7 +227,7 @@ func (p *Permit) wait(ctx context.Context) error {
 			return err
 		}
 	}
-	if p.slot != (slot{}) && time.Since(p.At) > lateness {
+	if p.slot != (slot{}) && time.Since(p.At) > Lateness {
 		p.lane.metrics.missed.Inc()
 		return ErrMissed
 	}

@@ -67,7 +67,7 @@ func newGroup(seed int64, l limits, replicas, total int) *group {
 		rand: rand.New(rand.NewPCG(uint64(seed), 0)), limits: l, total: total, owner: make([]int, total),
 		claims: map[int][]claimed{}, served: map[int]int{}, now: noon,
 	}
-	// Half of what the headroom pays for goes into clocks, half into lateness.
+	// Half of what the headroom pays for goes into clocks, half into Lateness.
 	worth := time.Duration(l.headroom * float64(l.over))
 	for range replicas {
 		g.replicas = append(g.replicas, &replica{
