@@ -81,6 +81,14 @@
 // s3:GetObjectVersion, s3:GetObjectVersionTagging, s3:PutObjectVersionTagging,
 // s3:DeleteObjectVersion.
 //
+// # Archive
+//
+// An Archive takes pictures that a vendor took, and writes them to a bucket of their
+// own: read into memory from where they are, checked to be whole, then put with
+// their digest, which S3 compares and keeps. They share the memory of the selfies,
+// of which they hold at most a quarter. It needs s3:PutObject, and for a KMS key
+// kms:GenerateDataKey.
+//
 // # Errors
 //
 // Every error of a Store is an *Error, and its Kind says what follows.

@@ -69,8 +69,8 @@ type Error struct {
 	// Reason goes with Unusable, and with Refused but for ErrTagsFull; empty
 	// otherwise.
 	Reason event.Reason
-	// Op is what was being done: "fetch", "check", "look", "tag", "delete" or
-	// "erase".
+	// Op is what was being done: "fetch", "check", "look", "tag", "delete",
+	// "erase" or "archive".
 	Op     string
 	Bucket string
 	// Version is that of the selfie that was read and is Unusable; empty if

@@ -188,21 +188,21 @@ func TestAssetsAreThereUntilAnonymized(t *testing.T) {
 			t.Fatalf("assets %+v, want a face_image", a)
 		}
 		link := pathOf(t, a.Data[0].Links.AssetURL)
-		if got := get(s, link); got.status != 200 || got.header.Get("Content-Type") != "image/jpeg" || !strings.HasPrefix(got.body, "\xff\xd8") {
+		if got := fetch(s, link); got.status != 200 || got.header.Get("Content-Type") != "image/jpeg" || !strings.HasPrefix(got.body, "\xff\xd8") {
 			t.Errorf("picture: %d %s", got.status, got.header.Get("Content-Type"))
 		}
-		if got := get(s, link+"0"); got.status != 403 {
+		if got := fetch(s, link+"0"); got.status != 403 {
 			t.Errorf("with another signature: %d", got.status)
 		}
-		if got := get(s, strings.Replace(link, "expires=", "expires=9", 1)); got.status != 403 {
+		if got := fetch(s, strings.Replace(link, "expires=", "expires=9", 1)); got.status != 403 {
 			t.Errorf("with a longer life: %d", got.status)
 		}
 		face := parse[wireAuthentication](t, get(s, path)).Face
-		if face == nil || get(s, pathOf(t, href{face.ImageSignedURL})).status != 200 {
+		if face == nil || fetch(s, pathOf(t, href{face.ImageSignedURL})).status != 200 {
 			t.Errorf("face %+v", face)
 		}
 		time.Sleep(time.Hour)
-		if got := get(s, link); got.status != 403 {
+		if got := fetch(s, link); got.status != 403 {
 			t.Errorf("an hour later: %d", got.status)
 		}
 		adjust(t, s, func(k *Knobs) { k.Videos = true })
@@ -219,7 +219,7 @@ func TestAssetsAreThereUntilAnonymized(t *testing.T) {
 		if left := of(); left.TotalCount != 0 || len(left.Data) != 0 {
 			t.Errorf("assets left: %+v", left)
 		}
-		if got := get(s, pathOf(t, a.Data[1].Links.AssetURL)); got.status != 404 {
+		if got := fetch(s, pathOf(t, a.Data[1].Links.AssetURL)); got.status != 404 {
 			t.Errorf("video afterwards: %d", got.status)
 		}
 		if at := parse[attemptBody](t, get(s, attemptPath)); at.Session != nil {

@@ -25,7 +25,7 @@ type Simulator struct {
 	mux     *http.ServeMux
 	errands *errands
 	courier *courier
-	// picture is every face_image: noise.
+	// picture is every face_image, but for a mark: noise.
 	picture []byte
 	// fileKey signs the addresses of files.
 	fileKey []byte

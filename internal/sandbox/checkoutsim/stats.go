@@ -32,6 +32,10 @@ type Stats struct {
 	Charged    int `json:"charged"`
 	Audited    int `json:"audited"`
 	Anonymized int `json:"anonymized"`
+	// Pictures is how often a face_image was fetched; FilesWithCredentials were
+	// asked for with some, which have no business there.
+	Pictures             int `json:"pictures"`
+	FilesWithCredentials int `json:"files_with_credentials"`
 
 	// Statuses are those of all authentications now, and Unattempted is how
 	// many of them never had an attempt: left behind, or not there yet.

@@ -72,6 +72,17 @@ type Config struct {
 	// come, PollMax the longest between two; 0 means the defaults.
 	PollFirst, PollMax time.Duration
 
+	// AssetTypes are the types of the assets that are pictures to be archived;
+	// empty means FaceImage only.
+	AssetTypes []string
+	// AssetHosts are the hosts that links to assets may lead to beside that of
+	// the API: names in lower case, or, with a dot in front, all names that end
+	// so. Empty means any host that has a name. AssetClient fetches from there;
+	// nil means a vendors.NewHTTPClient of its own. Like Client it follows no
+	// redirect.
+	AssetHosts  []string
+	AssetClient *http.Client
+
 	// Client makes the calls; nil means vendors.NewHTTPClient. Its redirect
 	// policy and cookie jar are not used.
 	Client *http.Client
@@ -80,7 +91,7 @@ type Config struct {
 }
 
 // Adapter speaks Checkout.com face authentication. It implements
-// vendors.Adapter, vendors.Reviewer and vendors.Eraser. It holds the access
+// vendors.Adapter, vendors.Reviewer, vendors.PictureLister and vendors.Eraser. It holds the access
 // token and nothing else between calls, and may be used by many goroutines at
 // once.
 type Adapter struct {
@@ -94,6 +105,9 @@ type Adapter struct {
 	pollMax       time.Duration
 	allowHTTP     bool
 	client        *http.Client
+	assetTypes    []string
+	assetHosts    []string
+	assetClient   *http.Client
 	unknown       *prometheus.CounterVec
 	now           func() time.Time
 }
@@ -102,6 +116,8 @@ var (
 	_ vendors.Adapter  = (*Adapter)(nil)
 	_ vendors.Reviewer = (*Adapter)(nil)
 	_ vendors.Eraser   = (*Adapter)(nil)
+
+	_ vendors.PictureLister = (*Adapter)(nil)
 )
 
 // New returns an adapter, or all that is wrong with c. It makes no call.
@@ -126,6 +142,9 @@ func New(c Config) (*Adapter, error) {
 		pollMax:       c.PollMax,
 		allowHTTP:     c.AllowHTTP,
 		client:        vendors.SingleRequest(c.Client),
+		assetTypes:    c.AssetTypes,
+		assetHosts:    c.AssetHosts,
+		assetClient:   vendors.SingleRequest(c.AssetClient),
 		unknown:       unknown,
 		now:           time.Now,
 	}
@@ -164,8 +183,14 @@ func (c *Config) fill() {
 			*d.field = d.byDefault
 		}
 	}
+	if len(c.AssetTypes) == 0 {
+		c.AssetTypes = []string{FaceImage}
+	}
 	if c.Client == nil {
 		c.Client = vendors.NewHTTPClient(vendors.HTTPOptions{})
+	}
+	if c.AssetClient == nil {
+		c.AssetClient = vendors.NewHTTPClient(vendors.HTTPOptions{})
 	}
 }
 

@@ -98,11 +98,15 @@
 //	Events come at least once, in any order, and again after      P
 //	  anything but 2xx
 //	Liveness is part of the capture                               P    event.LivenessVendor
+//	E7 takes skip and limit (10); types face_image, face_video    S    Pictures
+//	Links to assets are signed and end soon: an hour in samples   P    listed anew at each try
+//	Where those links lead: not documented                        A    https, Config.AssetHosts
 //
 // # Secrets and personal data
 //
 // A link lets whoever has it act as the person: it is in vendors.Invite and
 // nowhere else, not in a state, an error or a log. Links to pictures are not
-// decoded but by Assets, which returns them as SignedURL. Errors are made of
-// words of ours: an answer's own are looked up, and not quoted.
+// decoded but by Assets, which returns them as SignedURL; a client of its own
+// follows them, which shows no credential and takes no redirect. Errors are made
+// of words of ours: an answer's own are looked up, and not quoted.
 package checkout
