@@ -32,9 +32,9 @@ func sized[T any](full, small T) T {
 	return small
 }
 
-// consumerBinary is what the scenarios start. It is built without the race
-// detector: the suite measures how well the quota is used.
-var consumerBinary string
+// consumerBinary and producerBinary are what the scenarios start. They are built
+// without the race detector: the suite measures how well the quota is used.
+var consumerBinary, producerBinary string
 
 // atOnce is how many scenarios may take place at once, on the Kafka in memory:
 // more than the machine has processors, since mostly they wait.
@@ -66,7 +66,7 @@ func TestMain(m *testing.M) {
 	}
 	dir, err := os.MkdirTemp("", "reauth-e2e-")
 	if err == nil {
-		consumerBinary, err = build(dir)
+		err = build(dir)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "e2e:", err)
@@ -86,17 +86,17 @@ func TestMain(m *testing.M) {
 
 const buildTime = 5 * time.Minute
 
-func build(dir string) (binary string, err error) {
-	if givenConsumer != "" {
-		return filepath.Abs(givenConsumer)
-	}
-	binary = filepath.Join(dir, "consumer")
+func build(dir string) (err error) {
+	consumerBinary, producerBinary = filepath.Join(dir, "consumer"), filepath.Join(dir, "producer")
 	ctx, cancel := context.WithTimeout(context.Background(), buildTime)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", binary, "reauth/cmd/consumer")
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", dir, "reauth/cmd/consumer", "reauth/cmd/producer")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("building the consumer: %w\n%s", err, out)
+		return fmt.Errorf("building consumer and producer: %w\n%s", err, out)
 	}
-	return binary, nil
+	if givenConsumer != "" {
+		consumerBinary, err = filepath.Abs(givenConsumer)
+	}
+	return err
 }
