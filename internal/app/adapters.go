@@ -67,7 +67,9 @@ func newCheckout(_ context.Context, c config.Config, p adapterParts) (vendors.Ad
 	o := checkout.Config{
 		BaseURL: s.BaseURL, TokenURL: s.TokenURL, UserJourneyID: s.UserJourneyID,
 		MaxAttempts: s.MaxInvitations, Deadline: s.Deadline, LinkLife: s.LinkLife, PollFirst: s.PollInitial, PollMax: s.PollMax,
-		Client: p.client, Registerer: p.registerer,
+		AssetTypes: s.FollowUps.Archive.AssetTypes, AssetHosts: s.FollowUps.Archive.AllowedHosts,
+		AssetClient: vendors.NewHTTPClient(vendors.HTTPOptions{MaxInFlight: assetsInFlight}),
+		Client:      p.client, Registerer: p.registerer,
 	}
 	if s.ClientID != "" {
 		o.ClientID, o.ClientSecret = s.ClientID, s.ClientSecret.Current

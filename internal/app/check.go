@@ -17,7 +17,8 @@ import (
 const checkTime = 15 * time.Second
 
 // Check tries what the service depends on, one after the other and without a
-// paid call, and writes a line for each. It returns how many failed.
+// paid call, and writes a line for each. It returns how many failed. An archive is
+// tried by writing to it, as nothing else would tell.
 func Check(ctx context.Context, c config.Config, out io.Writer) (failed int) {
 	report := func(name, detail string, err error) {
 		if err == nil {
@@ -33,6 +34,7 @@ func Check(ctx context.Context, c config.Config, out io.Writer) (failed int) {
 	report("settings", "", nil)
 	checkKafka(ctx, c, report)
 	checkSelfies(ctx, c, report)
+	checkArchive(ctx, c, report)
 	checkLimiter(ctx, c, report)
 	checkVendors(ctx, c, report)
 	return failed

@@ -122,16 +122,18 @@ func pipelineConfig(c config.Config) pipeline.Config {
 		Retry: pipeline.RetryConfig{
 			MaxAttempts: c.Retry.MaxAttempts, Initial: c.Retry.Initial, Max: c.Retry.Max, Budget: float64(c.Retry.Budget),
 		},
-		Owner:       owner(c.Kafka.ClientID),
-		Window:      c.Ledger.Window,
-		ClaimMargin: c.Ledger.Margin,
-		LongestCall: longest,
-		Spend:       spendConfig(c),
-		HoldUnknown: c.Ledger.OnUnknown == config.OnUnknownHold,
-		MaxOpen:     c.Pipeline.MaxInShard,
-		MaxBacklog:  maxBacklog,
-		Grace:       c.Shutdown.Grace,
-		StuckRetry:  stuckRetry,
+		Owner:        owner(c.Kafka.ClientID),
+		Window:       c.Ledger.Window,
+		ClaimMargin:  c.Ledger.Margin,
+		LongestCall:  longest,
+		Spend:        spendConfig(c),
+		FollowUps:    followUps(c),
+		MaxFollowUps: c.Vendors.Checkout.FollowUps.MaxFollowUps,
+		HoldUnknown:  c.Ledger.OnUnknown == config.OnUnknownHold,
+		MaxOpen:      c.Pipeline.MaxInShard,
+		MaxBacklog:   maxBacklog,
+		Grace:        c.Shutdown.Grace,
+		StuckRetry:   stuckRetry,
 	}
 }
 

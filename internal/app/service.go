@@ -27,6 +27,7 @@ type Service struct {
 	log      *slog.Logger
 	kafka    *stream.Client
 	store    *storage.Store
+	archive  *storage.Archive // nil: none
 	writer   *stream.Writer
 	lanes    map[event.Vendor]*vendors.Lane
 	pipeline *pipeline.Pipeline
@@ -45,6 +46,9 @@ func New(ctx context.Context, c config.Config, version string, log *slog.Logger)
 	if s.store, err = OpenStore(ctx, c, registry); err != nil {
 		return nil, err
 	}
+	if s.archive, err = openArchive(ctx, c, s.store); err != nil {
+		return nil, err
+	}
 	adapters, err := Adapters(ctx, c, s.store, registry)
 	if err != nil {
 		return nil, err
@@ -59,6 +63,7 @@ func New(ctx context.Context, c config.Config, version string, log *slog.Logger)
 		Lanes:       s.lanes,
 		FetchSelfie: func(ctx context.Context, ref storage.Ref) (pipeline.Selfie, error) { return s.store.Fetch(ctx, ref) },
 		Dispose:     s.store.Dispose,
+		Archives:    archives(s.archive),
 		Writer:      s.writer,
 		OpenReader: func(topic string, partition int, next int64) (pipeline.Reader, error) {
 			return s.kafka.NewReader(topic, partition, next)
@@ -183,6 +188,9 @@ func (s *Service) close() {
 	if err := s.kafka.Close(); err != nil {
 		s.log.Warn("closing connections to kafka", "error", err)
 	}
+	if s.archive != nil {
+		s.archive.Close()
+	}
 	s.store.Close()
 }
 
@@ -203,6 +211,9 @@ func (s *Service) conditions() []ops.Condition {
 		}
 		if c.OK && s.pipeline.PausedByOrder(vendor) {
 			c.Reason = "paused by order" // a restart would not help
+		}
+		if fault := s.pipeline.ArchiveFault(vendor); c.OK && c.Reason == "" && fault != nil {
+			c.Reason = "archiving paused: " + fault.Error() // verdicts come none the less
 		}
 		conditions = append(conditions, c)
 	}

@@ -43,6 +43,9 @@ func (c *Config) contradictions(r *report, vendors []event.Vendor) {
 	c.Kafka.contradictions(r)
 	c.Vendors.contradictions(r, vendors)
 	c.Spend.contradictions(r, c)
+	if checkout := &c.Vendors.Checkout; checkout.Enabled {
+		checkout.FollowUps.contradictions(r, c, named{name: event.Checkout}.key)
+	}
 
 	if v := c.DefaultVendor; v != "" && len(c.Vendors.Enabled()) > 0 && !slices.Contains(c.Vendors.Enabled(), v) {
 		enabled := "vendors." + string(v) + ".enabled"

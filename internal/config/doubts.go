@@ -1,6 +1,10 @@
 package config
 
-import "fmt"
+import (
+	"fmt"
+
+	"reauth/internal/event"
+)
 
 // doubts reports what works, but most often is not meant.
 func (c *Config) doubts(r *report) {
@@ -25,6 +29,9 @@ func (c *Config) doubts(r *report) {
 	}
 	if k := c.Vendors.Rekognition; k.Enabled && c.Selfies.Endpoint != "" && k.BaseURL == "" {
 		r.fault("vendors.rekognition.enabled", "Amazon reads references from its own S3, not from selfies.endpoint", "keep the references there")
+	}
+	if checkout := &c.Vendors.Checkout; checkout.Enabled {
+		checkout.FollowUps.doubts(r, c, named{name: event.Checkout}.key)
 	}
 	c.Spend.doubts(r, c)
 	c.Limiter.Redis.doubts(r)

@@ -230,7 +230,7 @@ func TestFileFaults(t *testing.T) {
 		{"circle of merges", "kafka: &k\n  <<: *k\n", `config.yaml:1: this group merges itself; remove the <<`},
 		{"unknown anchor", "kafka: *k\n", `config.yaml: unknown anchor 'k' referenced; correct the YAML`},
 		{"group of another name", "vendor: {argos: {}}\n", `config.yaml:1: vendor: there is no such setting; did you mean vendors?`},
-		{"setting of another group", "kafka: {bucket: x}\n", `config.yaml:1: kafka.bucket: there is no such setting; did you mean selfies.bucket?`},
+		{"setting of another group", "kafka: {hedge: x}\n", `config.yaml:1: kafka.hedge: there is no such setting; did you mean selfies.hedge?`},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			src := source(t, tc.content)

@@ -76,6 +76,7 @@ type Checkout struct {
 	// PollInitial and PollMax bound the wait between looks.
 	PollInitial, PollMax time.Duration
 	Webhook              Webhook
+	FollowUps            FollowUps
 }
 
 // Webhook is where Checkout.com tells that a verdict is there.
@@ -181,6 +182,7 @@ func (c *Checkout) describe(g group) {
 		`Wait before the first look at whether there is a verdict; it grows from look to look. Each look takes one of the
 		allowed calls; with a webhook looks are only the second line, so make them rare.`, between(100*time.Millisecond, time.Hour))
 	one(g, &c.PollMax, durations, "poll_max", "5m", `Longest wait between two looks.`, between(100*time.Millisecond, 24*time.Hour))
+	c.FollowUps.describe(g)
 	g.group("webhook", `Where Checkout.com tells that a verdict is there. What it says is a hint only: the verdict is
 		always fetched.`, c.Webhook.describe)
 }

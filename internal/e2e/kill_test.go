@@ -65,3 +65,35 @@ func TestKilledConsumersLoseNothingAndPayNothingTwice(t *testing.T) {
 		t.Error("no call's outcome was unknown: the kills came at harmless moments only")
 	}
 }
+
+// A request at the vendor keeps the records behind it from being committed, so
+// that whoever takes over reads them again.
+func TestKilledAfterADeadLetterAndBeforeItsCommitWritesNoSecond(t *testing.T) {
+	concurrently(t)
+	const call = 5 * time.Second
+	w := newWorld(t, setting{sandbox: vendor(call, 0), environ: []string{
+		"REAUTH_VENDORS__ARGOS__TIMEOUT=6s", "REAUTH_BREAKER__SLOW_CALL=5s"}})
+	first := w.startWorking(1)[0]
+	slow := request(0, "approve", "8KB.jpg")
+	w.ask(slow)
+	w.eventually(20*time.Second, "the call", func() bool { return w.Argos.Stats().InFlight == 1 })
+	w.publishInvalid("bad before", slow.RequestID, "bad before")
+	w.publishInvalid("bad too", slow.RequestID, "bad too")
+	w.eventually(call-time.Second, "two dead letters", func() bool { return first.metric("reauth_dead_letters_total") == 2 })
+	first.kill()
+	committed, err := w.committed(w.ctx, w.group)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := w.sourceOf(slow.RequestID)
+	if next := committed[at.Topic][at.Partition]; next > at.Offset {
+		t.Fatalf("%d was committed before the kill: the records behind %d will not be read again", next, at.Offset)
+	}
+	w.publishInvalid("bad after", slow.RequestID, "bad after")
+	second := w.startWorking(1)[0]
+	w.awaitResults(time.Minute)
+	w.audit()
+	if n := len(second.log.said("dead letter is there already")); n != 2 {
+		t.Errorf("the second consumer found %d dead letters, want both of the first's", n)
+	}
+}

@@ -36,6 +36,15 @@
 // the one that was issued later holds, wherever it stands in the log. A version
 // that does not know an order's kind passes it over as unreadable.
 //
+// # Follow-ups
+//
+// What is still to be done about a request that has its verdict (FollowUp) stands in
+// its answer's record, and then in records of its own, each of which says all that
+// is left; they are told apart by the vendor's reference, as a request id may come
+// again. They may live for a month, so that whoever owns the shard writes them again
+// before they leave the window, like parked requests: if a whole group stands still
+// for longer than half the window, they are lost. In memory one costs some 240 bytes.
+//
 // # Restoring
 //
 // Applying the records of the window in the order of the log gives the shard's

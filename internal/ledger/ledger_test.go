@@ -72,10 +72,10 @@ func TestAdmission(t *testing.T) {
 		"failed, sent back":                          {[]Record{claim(1, "a", later), answer(1, event.Failed), checkpoint}, source(9), true, New},
 		"approved, sent back":                        {[]Record{claim(1, "a", later), answer(1, event.Approved), checkpoint}, source(9), true, Duplicate},
 		"answered late by the owner before":          {[]Record{claim(1, "a", later), claim(2, "b", later), answer(1, event.Approved), checkpoint}, source(7), false, Duplicate},
-		"parked late by the owner before":            {[]Record{claim(1, "a", later), claim(2, "b", later), parking(1, later)}, source(7), false, Unsettled},
+		"parked late by the owner before":            {[]Record{claim(1, "a", later), claim(2, "b", later), parking(1, later)}, source(7), false, Adopted},
 		"claimed late by the owner before":           {[]Record{claim(1, "b", later), answer(1, event.Approved), checkpoint, claim(1, "a", later)}, source(9), false, Duplicate},
 		"answer of a claim before the window":        {[]Record{answer(3, event.Approved), checkpoint}, source(7), false, Duplicate},
-		"claimed after parking, its record is done":  {[]Record{claim(1, "a", later), parking(1, later), claim(2, "a", later)}, source(7), false, Duplicate},
+		"claimed after parking, its record is done":  {[]Record{claim(1, "a", later), parking(1, later), claim(2, "a", later)}, source(7), false, Adopted},
 		"answered, a checkpoint from before it":      {[]Record{checkpoint, claim(1, "a", later), answer(1, event.Approved)}, source(7), false, Unsettled},
 		"failed and not published, sent back":        {[]Record{claim(1, "a", later), answer(1, event.Failed)}, source(9), true, Premature},
 		"approved and not published, sent back":      {[]Record{claim(1, "a", later), answer(1, event.Approved)}, source(9), true, Duplicate},
@@ -304,12 +304,14 @@ func TestStandingOfAVerdictThatMayChange(t *testing.T) {
 	plain := answer(1, event.Approved)
 	plain.Answer.Reference = "auth-1"
 	later := noon.Add(time.Minute)
+	published := Record{Step: Checkpoint, Published: &later}
 	for name, c := range map[string]struct {
 		log       []Record
 		reference string
 		want      Standing
 	}{
-		"first answer":      {[]Record{claim(1, "a", later), first}, "fav_1", Standing{noon.Add(time.Second), 1, event.Approved}},
+		"not published":     {[]Record{claim(1, "a", later), first}, "fav_1", Standing{}},
+		"first answer":      {[]Record{claim(1, "a", later), first, published}, "fav_1", Standing{noon.Add(time.Second), 1, event.Approved}},
 		"changed":           {[]Record{claim(1, "a", later), first, changed}, "fav_1", Standing{noon.Add(time.Second), 2, event.Rejected}},
 		"repeated":          {[]Record{claim(1, "a", later), first, changed, first}, "fav_1", Standing{noon.Add(time.Second), 2, event.Rejected}},
 		"not to be changed": {[]Record{claim(1, "a", later), plain}, "auth-1", Standing{}},

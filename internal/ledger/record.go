@@ -30,6 +30,8 @@ const (
 	Ordered Step = "order"
 	// Summed is about the shard, not a request: what its requests cost.
 	Summed Step = "spent"
+	// Followed: what is still to be done about a request that has its verdict.
+	Followed Step = "followed"
 )
 
 // Record is one record of the ledger. Which fields are set depends on Step.
@@ -93,6 +95,9 @@ type Record struct {
 
 	// Summed.
 	Spent *Spent `json:"spent,omitempty"`
+
+	// Answered, if something is to be done after that, and Followed.
+	FollowUp *FollowUp `json:"follow_up,omitempty"`
 }
 
 // Source is the position of a request's record. Its partition is the shard's.
@@ -172,7 +177,10 @@ func Decode(value []byte) (Record, error) {
 	if err := json.Unmarshal(value, &r); err != nil {
 		return Record{}, fmt.Errorf("%w: not a JSON object of the right fields", ErrUnreadable)
 	}
-	return r, r.check()
+	if err := r.check(); err != nil {
+		return r, err
+	}
+	return r, r.sane()
 }
 
 // check says what a record of its step lacks.
@@ -194,14 +202,24 @@ func (r *Record) check() error {
 		fits, needs = r.Order != nil && r.Order.Check() == nil, "an order that we know to follow"
 	case Summed:
 		fits, needs = r.Spent != nil && !r.Spent.Through.IsZero(), "what was spent through when"
+	case Followed:
+		fits, needs = r.FollowUp != nil, "a follow-up"
 	default:
 		return fmt.Errorf("%w: unknown step", ErrUnreadable)
 	}
-	if !r.Spend.sane() {
-		fits, needs = false, "amounts that are not negative"
-	}
 	if !fits {
 		return fmt.Errorf("%w: a record of this step needs %s", ErrUnreadable, needs)
+	}
+	return nil
+}
+
+// sane says what the parts of a record that several steps have lack.
+func (r *Record) sane() error {
+	switch {
+	case !r.Spend.sane():
+		return fmt.Errorf("%w: amounts are not to be negative", ErrUnreadable)
+	case r.FollowUp != nil && !r.FollowUp.sane():
+		return fmt.Errorf("%w: a follow-up that we do not know to do", ErrUnreadable)
 	}
 	return nil
 }
@@ -213,7 +231,7 @@ func stepOf(value []byte) Step {
 	if len(value) < len(head) || string(value[:len(head)]) != head {
 		return ""
 	}
-	for _, s := range []Step{Answered, Claimed, Parked, Checkpoint, Revised, Ordered, Summed} {
+	for _, s := range []Step{Answered, Claimed, Parked, Checkpoint, Revised, Ordered, Summed, Followed} {
 		rest := value[len(head):]
 		if len(rest) > len(s) && string(rest[:len(s)]) == string(s) && rest[len(s)] == '"' {
 			return s

@@ -103,6 +103,7 @@ type Shard struct {
 	verdicts  verdicts
 	orders    orders
 	spent     spent
+	followUps followUps
 }
 
 // NewShard returns an empty ledger that remembers answered ids for window.
@@ -110,7 +111,7 @@ func NewShard(window time.Duration) *Shard {
 	s := &Shard{
 		seen: newSeen(window), failed: map[ID]struct{}{},
 		open: map[ID]*Entry{}, answering: map[ID]time.Time{}, verdicts: newVerdicts(window),
-		orders: orders{},
+		orders: orders{}, followUps: newFollowUps(),
 	}
 	s.scanner.names, s.scanner.spent = &s.names, &s.spent
 	return s
@@ -132,7 +133,9 @@ func (s *Shard) Apply(key, value []byte, at time.Time) error {
 	if looksAnswered(value) {
 		// By far the most records of a restore, and of nearly all of them
 		// nothing but the id will ever be asked for.
-		s.answered(IDOf(string(key)), value, at)
+		if s.answered(IDOf(string(key)), value, at) && isFollowed(value) {
+			s.followAnswer(string(key), value, at)
+		}
 		return nil
 	}
 	r, scanned := s.scanner.claim(value)
@@ -175,17 +178,25 @@ func (s *Shard) step(requestID string, r Record, value []byte, at time.Time) {
 	case Claimed:
 		s.claimed(IDOf(requestID), r)
 	case Answered:
-		s.answered(IDOf(requestID), value, at)
+		if s.answered(IDOf(requestID), value, at) && r.FollowUp != nil {
+			s.followed(requestID, *r.FollowUp, at)
+		}
 	case Parked:
 		s.parked(requestID, r, at)
 	case Checkpoint:
 		s.confirm(*r.Published)
 	case Revised:
+		if e := s.open[IDOf(requestID)]; e != nil && e.Step == Answered {
+			s.noteStanding(e.answered, e.at) // its result is published, or it could not be revised
+		}
 		s.Stand(r.Answer.Reference, Standing{Answered: at, Revision: r.Revision, Outcome: r.Answer.Outcome})
+		s.followRevised(r.Answer.Reference, r.Revision, r.Answer.Outcome)
 	case Ordered:
 		s.ordered(*r.Order, at)
 	case Summed:
 		s.spent.summed(*r.Spent)
+	case Followed:
+		s.followed(requestID, *r.FollowUp, at)
 	}
 }
 
@@ -222,13 +233,13 @@ func (s *Shard) claimed(id ID, r Record) {
 }
 
 // answered: the first answer wins, and ends whatever went before; also
-// one that comes late, since it was paid for.
-func (s *Shard) answered(id ID, value []byte, at time.Time) {
+// one that comes late, since it was paid for. False says that it did not win.
+func (s *Shard) answered(id ID, value []byte, at time.Time) bool {
 	delete(s.answering, id)
 	e := s.open[id]
 	switch {
 	case e == nil && s.seen.has(id):
-		return
+		return false
 	case e == nil:
 		// No claim went before: no call was made, or the claim is older than
 		// the window. The answer itself says where its request is.
@@ -238,15 +249,15 @@ func (s *Shard) answered(id ID, value []byte, at time.Time) {
 		}
 		s.open[id] = e
 	case e.Step == Answered:
-		return
+		return false
 	}
 	e.Step, e.answered, e.at = Answered, value, at
 	s.spend(e, nil)
 	if v := s.scanner.answerSpend(value); v != nil {
 		s.spent.charge(*v, at)
 	}
-	s.noteStanding(value, at)
 	s.unconfirmed = append(s.unconfirmed, e)
+	return true
 }
 
 // parked: a parking ends the claim that it names, or an earlier parking.
@@ -259,7 +270,14 @@ func (s *Shard) parked(requestID string, r Record, at time.Time) {
 	case e == nil:
 		e = &Entry{ID: id}
 		s.open[id] = e
-	case e.Step == Answered || r.Claim < e.Claim:
+	case e.Step == Answered:
+		return
+	case r.Claim < e.Claim:
+		// It ends no claim that it does not know of. But the request's record is
+		// done: from here on it lives in the ledger.
+		if e.original == nil {
+			e.key, e.original = requestID, r.Original
+		}
 		return
 	}
 	e.Step, e.Claim = Parked, r.Claim
@@ -300,6 +318,7 @@ var failedMark = []byte(`"outcome":"` + string(event.Failed) + `"`)
 
 // close forgets all of an answered entry but its id.
 func (s *Shard) close(e *Entry) {
+	s.noteStanding(e.answered, e.at)
 	s.seen.add(e.ID, e.at)
 	if bytes.Contains(e.answered, failedMark) {
 		s.failed[e.ID] = struct{}{}
@@ -324,7 +343,8 @@ const (
 	// has passed.
 	Unsettled
 	// Adopted: a former owner parked the request, and its record of that came
-	// late. The record at hand is done, and the entry is to be looked after.
+	// late, or it has been claimed since. The record at hand is done, and the
+	// entry is to be looked after.
 	Adopted
 	// Premature: the record was sent back after a failure whose result is not
 	// known to be published yet. Ask again.
@@ -340,7 +360,7 @@ func (s *Shard) Admit(requestID string, source Source, redrive bool) (Admission,
 	case e != nil && e.Source == source && e.original == nil && e.Step != "":
 		e.Attended = true
 		return Unsettled, e
-	case e != nil && e.Step == Parked && !e.Attended:
+	case e != nil && e.original != nil && !e.Attended:
 		e.Attended = true
 		return Adopted, e
 	case e != nil && redrive && e.Step == Answered && bytes.Contains(e.answered, failedMark):

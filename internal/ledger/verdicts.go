@@ -39,7 +39,8 @@ func newVerdicts(window time.Duration) verdicts {
 // a vendor's own texts are escaped.
 var revisableMark = []byte(`"revisable":true`)
 
-// noteStanding takes in an answer's standing if it has one.
+// noteStanding takes in an answer's standing if it has one, once its result is
+// published: until then there is nothing to revise.
 func (s *Shard) noteStanding(answered []byte, at time.Time) {
 	if !bytes.Contains(answered, revisableMark) {
 		return

@@ -33,7 +33,7 @@ func (p *Pipeline) Assign(a stream.Assignment) {
 }
 
 func (p *Pipeline) startLocked(id int, next map[string]int64) {
-	s := newShard(p.take, id, p.cfg.MaxOpen, p.cfg.Window, next)
+	s := newShard(p.take, id, p.cfg, next)
 	p.shards[id] = s
 	if s.ctx.Err() != nil {
 		return // stopping: the drain waits for what runs, and nothing is begun

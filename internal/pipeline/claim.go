@@ -105,22 +105,24 @@ func (p *Pipeline) writeFor(it *item, recs ...event.Record) bool {
 // never is the condition of what must be written in any case.
 func never() bool { return false }
 
-// writeUnless is writeFor that asks before each try whether the records need not
-// be written any more; then it is done.
+// writeUnless is writeFor that asks, before it begins and whenever it begins
+// again, whether the records need not be written any more; then it is done. The
+// writer repeats a record only once it is known not to be there, but what was
+// given up with the lease may be.
 func (p *Pipeline) writeUnless(needless func() bool, it *item, recs ...event.Record) bool {
 	may := func() error {
-		switch {
-		case needless():
-			return errNeedless
-		case !p.mayRecord(it):
+		if !p.mayRecord(it) {
 			return errLeaseEnded
 		}
 		return nil
 	}
 	for {
+		if needless() {
+			return true
+		}
 		err := p.write(may, recs...)
 		switch {
-		case err == nil, errors.Is(err, errNeedless):
+		case err == nil:
 			return true
 		case !errors.Is(err, errLeaseEnded):
 			return false

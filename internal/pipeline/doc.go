@@ -39,6 +39,10 @@
 // the outcome is unknown, so ask the vendor, or repeat or hold where it cannot
 // be asked. A call of our own that timed out or broke off takes the same path.
 //
+// A dead letter, too, is written once (burial.go): where a former owner may have
+// written it, or a try of our own whose acknowledgement got lost, it is looked for
+// in its topic first. A takeover that meets no such record asks for nothing.
+//
 // One request id must always come under one key: the ledger of a shard knows
 // nothing of another shard's.
 //
@@ -61,6 +65,13 @@
 // is no summary while a former owner may still write, so each answer is on one
 // side of it for whoever reads it.
 //
+// # After the verdict
+//
+// Pictures that the vendor took are archived, the verdict is asked for again in case
+// the news of an audit got lost, and the vendor anonymises its data: as set, and each
+// at least once (followup.go). What is left to be done is born with the answer's
+// record and lives in the ledger. Nothing is anonymised before it is archived.
+//
 // # What is bounded
 //
 //   - open requests per shard (Config.MaxOpen): fetching pauses there
@@ -69,6 +80,8 @@
 //   - calls at the vendor (vendors.LaneConfig.MaxInFlight)
 //   - second and later attempts, as a share of the calls (budget)
 //   - parked requests of paused campaigns (Config.MaxHeld)
+//   - requests about which something is left to be done after the verdict
+//     (Config.MaxFollowUps): at that, no further one of their vendor is begun
 //
 // # Whose turn it is
 //

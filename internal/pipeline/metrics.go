@@ -35,6 +35,7 @@ type metrics struct {
 	possibleDouble prometheus.Counter
 	duration       *prometheus.HistogramVec
 	storePaused    prometheus.Gauge
+	follow         *followMetrics
 }
 
 // requestSeconds reach from an idle system to a backlog of a day.
@@ -88,6 +89,7 @@ func newMetrics(reg prometheus.Registerer, p *Pipeline) *metrics {
 		storePaused: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "reauth_selfie_store_paused", Help: "1 while fetching selfies is paused by a fault that every fetch would meet."}),
 	}
+	m.follow = newFollowMetrics(reg, p)
 	m.bear(p)
 	if reg != nil {
 		reg.MustRegister(spendCollector{p}, m.spend, m.duplicateSpend)

@@ -51,7 +51,7 @@ type decision struct {
 	free    bool            // for publish: the vendor has no part in it
 	after   time.Duration   // for retry, later and capped
 	by      spendCap        // for capped
-	unknown bool            // for retry: nobody knows what became of the call
+	unknown bool            // for retry and giveUp: nobody knows what became of the call
 	reason  event.Reason    // for giveUp
 	stage   event.Stage     // for giveUp
 	cause   error
@@ -122,6 +122,7 @@ func (p *Pipeline) decideVendor(it *item, err *vendors.Error) decision {
 		d := decision{action: retry, unknown: true, after: p.cfg.Retry.backoff(it.attempts), cause: err}
 		if it.attempts >= p.cfg.Retry.MaxAttempts && p.resumable(it) {
 			d = p.retryOrGiveUp(it, event.StageVendor, err)
+			d.unknown = true
 		}
 		return d
 	}

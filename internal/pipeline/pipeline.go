@@ -45,6 +45,12 @@ type Config struct {
 	LongestCall time.Duration
 	// Spend says what calls cost, and how much may be spent.
 	Spend SpendConfig
+	// FollowUps is what is done after the verdict, by vendor. MaxFollowUps is how
+	// many requests of the whole group something may be left to be done about,
+	// each shard having an equal part: at more, no request of such a vendor is
+	// begun. 0 stands for 250000.
+	FollowUps    map[event.Vendor]FollowUpConfig
+	MaxFollowUps int
 	// HoldUnknown gives up on requests whose call may have been made, where
 	// the vendor cannot be asked, instead of repeating the call.
 	HoldUnknown bool
@@ -67,7 +73,9 @@ type Parts struct {
 	// Dispose does what is set to be done about a selfie after the outcome;
 	// doing it again does no harm. nil: nothing.
 	Dispose func(ctx context.Context, ref storage.Ref, outcome event.Outcome) (storage.Disposal, error)
-	Writer  writer
+	// Archives keep the pictures of the vendors of which any are to be kept.
+	Archives map[event.Vendor]Archive
+	Writer   writer
 	// OpenReader opens a partition at an offset, or at its start for
 	// stream.FirstOffset.
 	OpenReader func(topic string, partition int, next int64) (Reader, error)
@@ -123,9 +131,11 @@ type Pipeline struct {
 	orders  *orders
 	parking *parking
 	reviews *reviews
-	store   *storeValve
-	lease   lease
-	backlog *semaphore.Weighted
+	// following is what follow-ups need, by vendor.
+	following map[event.Vendor]*following
+	store     *storeValve
+	lease     lease
+	backlog   *semaphore.Weighted
 	// restoring holds a token for each shard that is being restored: a few at
 	// a time, so that the first is at work soon.
 	restoring chan struct{}
@@ -180,6 +190,7 @@ func New(cfg Config, parts Parts) *Pipeline {
 		p.lines[vendor] = newLine(lane, cfg.Retry.Budget, p.orders.weight)
 		lane.OnThrottle(func(until time.Time) { p.wg.Go(func() { p.announce(vendor, until) }) })
 	}
+	p.following = p.followings()
 	p.metrics = newMetrics(parts.Registerer, p)
 	p.store = newStoreValve(p.log, p.metrics)
 	return p

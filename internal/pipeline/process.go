@@ -72,6 +72,9 @@ func (p *Pipeline) attempt(it *item, line *line, ready func()) decision {
 	if err := p.held(it); err != nil && !p.mayExpire(it, now) {
 		return p.decide(it, event.StageVendor, err)
 	}
+	if p.followUpsFull(it) && !p.mayExpire(it, now) {
+		return decision{action: later, after: fullWait, cause: errFull}
+	}
 	it.attempts, it.tried = it.attempts+1, true
 	if it.attempts == 1 {
 		line.budget.earn()

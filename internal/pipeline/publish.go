@@ -52,7 +52,10 @@ func (p *Pipeline) answer(it *item, a ledger.Answer) {
 	s.mu.Lock()
 	s.ledger.Answering(it.entry, at)
 	s.mu.Unlock()
-	r := ledger.Record{Step: ledger.Answered, Spend: spendOf(it), Claim: it.claim, Source: it.source(), Answer: &a}
+	r := ledger.Record{
+		Step: ledger.Answered, Spend: spendOf(it), Claim: it.claim, Source: it.source(), Answer: &a,
+		FollowUp: p.followUpOf(it, a, at),
+	}
 	if a.Revisable {
 		r.Revision = it.revision()
 	}
@@ -60,6 +63,7 @@ func (p *Pipeline) answer(it *item, a ledger.Answer) {
 		return
 	}
 	p.references.add(a.Reference, at)
+	s.hurryFollowUps()
 	p.finish(it, a)
 }
 
@@ -75,7 +79,7 @@ func (p *Pipeline) finish(it *item, a ledger.Answer) {
 		p.fail(err)
 		return
 	}
-	if a.Dead != nil && !p.writeFor(it, p.deadLetter(it, a)) || !p.publishOnce(it, rec, event.ResultID(r.RequestID, r.Revision)) {
+	if a.Dead != nil && !p.bury(it, p.deadLetter(it, a), p.formerLook(it)) || !p.publishOnce(it, rec, event.ResultID(r.RequestID, r.Revision)) {
 		return
 	}
 	p.dispose(it, a)
@@ -91,10 +95,8 @@ func (p *Pipeline) finish(it *item, a ledger.Answer) {
 	p.done(it)
 }
 
-// publishOnce writes a result's record as writeFor does, but before it writes it
-// again it looks whether the first try has reached the topic after all: an
-// acknowledgement can get lost, and kafka-go v0.4.51 has no idempotent producer
-// that would let the broker drop the repeat.
+// publishOnce writes a result's record as writeFor does, but before it begins again
+// it looks whether what it gave up with the lease has reached the topic after all.
 func (p *Pipeline) publishOnce(it *item, rec event.Record, eventID string) bool {
 	s := it.shard
 	s.mu.Lock()
@@ -137,14 +139,25 @@ func (p *Pipeline) result(it *item, a ledger.Answer) event.Result {
 }
 
 // deadLetter makes the dead letter of a request that failed.
-func (p *Pipeline) deadLetter(it *item, a ledger.Answer) event.Record {
+func (p *Pipeline) deadLetter(it *item, a ledger.Answer) event.DeadLetter {
 	r := it.request
-	p.metrics.dead(a.Dead.Stage, a.Dead.Reason)
 	return event.DeadLetter{
 		Class: a.Dead.Class, Stage: a.Dead.Stage, Reason: a.Dead.Reason, Message: a.Dead.Message,
 		Group: p.cfg.Group, DeliveryCount: a.Attempts, FirstSeen: it.record.Time, FailedAt: a.CompletedAt,
 		RequestID: r.RequestID, Vendor: r.Vendor, CampaignID: r.CampaignID,
-	}.Record(p.cfg.Topics.Dead, it.record)
+	}
+}
+
+// formerLook says when the owner who answered a request before us may have
+// written its dead letter, nil that there was none.
+func (p *Pipeline) formerLook(it *item) *look {
+	if !it.unsettled {
+		return nil
+	}
+	s := it.shard
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return &look{since: it.entry.AnsweredAt().Add(-time.Second), by: p.settleAt(s, it.entry)}
 }
 
 // Why a request is parked, as it stands in the ledger.
@@ -253,16 +266,18 @@ func (p *Pipeline) abandon(it *item) {
 
 // refuse publishes a record that is no request as a dead letter.
 func (p *Pipeline) refuse(it *item, invalid *event.InvalidError) {
-	reason := event.Reason(invalid.Faults[0].Code)
-	dead := event.DeadLetter{
-		Class: "invalid", Stage: invalid.Stage, Reason: reason, Message: invalid.Error(),
-		Group: p.cfg.Group, DeliveryCount: 1, FirstSeen: it.fetched, FailedAt: time.Now(),
-		RequestID: invalid.RequestID, Vendor: invalid.Vendor, CampaignID: invalid.CampaignID,
-	}.Record(p.cfg.Topics.Dead, it.record)
-	if p.write(always, dead) != nil {
+	before, ok := p.inherited(it.shard.ctx, it.shard, it.record)
+	if !ok {
+		p.forget(it)
 		return
 	}
-	p.metrics.dead(invalid.Stage, reason)
+	if !p.bury(it, event.DeadLetter{
+		Class: "invalid", Stage: invalid.Stage, Reason: event.Reason(invalid.Faults[0].Code), Message: invalid.Error(),
+		Group: p.cfg.Group, DeliveryCount: 1, FirstSeen: it.fetched, FailedAt: time.Now(),
+		RequestID: invalid.RequestID, Vendor: invalid.Vendor, CampaignID: invalid.CampaignID,
+	}, before) {
+		return
+	}
 	p.log.Warn("record refused", "topic", it.record.Topic, "partition", it.record.Partition, "offset", it.record.Offset, "error", invalid)
 	p.done(it)
 }
@@ -274,7 +289,7 @@ func (p *Pipeline) write(may func() error, recs ...event.Record) error {
 	for {
 		err := p.parts.Writer.WriteWhile(p.work, may, recs...)
 		switch {
-		case err == nil, errors.Is(err, errLeaseEnded), errors.Is(err, errNeedless):
+		case err == nil, errors.Is(err, errLeaseEnded):
 			return err
 		case p.work.Err() != nil:
 			return errStopping
@@ -290,13 +305,6 @@ func (p *Pipeline) write(may func() error, recs ...event.Record) error {
 		}
 	}
 }
-
-// always is the leave to write what needs no claim: a record that is no request
-// may be a dead letter twice, but must not be lost.
-func always() error { return nil }
-
-// errNeedless: what was to be written is there already.
-var errNeedless = errors.New("written already")
 
 // classOf names the class of a cause, for the dead letter's header.
 func classOf(err error) string {

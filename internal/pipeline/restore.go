@@ -36,6 +36,7 @@ func (p *Pipeline) own(s *shard, next map[string]int64) {
 	}
 	p.wg.Go(func() { p.mark(s) })
 	p.readOn(s, tail)
+	p.followUps(s)
 }
 
 // restore reads the ledger's window back and returns the reader at its end, nil
@@ -159,9 +160,36 @@ func (p *Pipeline) apply(s *shard, rec event.Record) {
 // readOn takes in what the owner before us still writes, until it cannot write
 // any more: its claims have ended by then.
 func (p *Pipeline) readOn(s *shard, tail Reader) {
+	p.readWhileWritten(s, tail)
+	// The reader may have been broken when the time came.
+	for s.ctx.Err() == nil {
+		err := p.readRest(s)
+		if err == nil {
+			s.setRead(readAll)
+			return
+		}
+		p.log.Warn("reading the ledger to its end; trying again", "partition", s.id, "error", err)
+		sleep(s.ctx, time.Second)
+	}
+}
+
+// readRest reads what has not been read of the ledger.
+func (p *Pipeline) readRest(s *shard) error {
+	end, err := p.parts.Offsets.End(s.ctx, p.cfg.Topics.Ledger, s.id)
+	if err != nil || s.hasRead() >= end {
+		return err
+	}
+	r, err := p.readUpTo(s.ctx, p.cfg.Topics.Ledger, s.id, s.hasRead(), end, func(rec event.Record) { p.applyForeign(s, rec) })
+	if err != nil {
+		return err
+	}
+	return r.Close()
+}
+
+// readWhileWritten reads on until the former owner's claims have ended.
+func (p *Pipeline) readWhileWritten(s *shard, tail Reader) {
 	ctx, cancel := context.WithDeadline(s.ctx, s.since.Add(p.cfg.LongestCall+2*p.cfg.ClaimMargin))
 	defer cancel()
-	defer s.setRead(readAll)
 	for {
 		err := p.readTail(ctx, s, tail)
 		if ctx.Err() != nil {
@@ -186,13 +214,19 @@ func (p *Pipeline) readTail(ctx context.Context, s *shard, tail Reader) error {
 		if err != nil {
 			return errors.Join(err, tail.Close())
 		}
-		if rec.Value != nil && !bytes.Contains(rec.Value, p.ownClaim) {
-			p.apply(s, rec)
-			if ledger.IsOrder(rec.Key) {
-				p.obeyLedger(s)
-			}
-		}
+		p.applyForeign(s, rec)
 		s.setRead(rec.Offset + 1)
+	}
+}
+
+// applyForeign takes in a record of the ledger that is not a claim of ours.
+func (p *Pipeline) applyForeign(s *shard, rec event.Record) {
+	if rec.Value == nil || bytes.Contains(rec.Value, p.ownClaim) {
+		return
+	}
+	p.apply(s, rec)
+	if ledger.IsOrder(rec.Key) {
+		p.obeyLedger(s)
 	}
 }
 
@@ -261,6 +295,7 @@ func (p *Pipeline) mark(s *shard) {
 		for _, e := range stale {
 			p.rewrite(s, e)
 		}
+		p.keepFollowUps(s, now)
 		p.keepOrders(s, now)
 		p.summarize(s, now)
 	}

@@ -14,7 +14,8 @@ import (
 
 // A vendor may change a verdict after its result is published. Its webhook's
 // word of that is a hint: whoever owns the request's shard asks the vendor, and
-// publishes a result with a higher revision if the verdict is another one.
+// publishes a result with a higher revision if the verdict is another one. Where
+// that word may get lost, it is asked at set times (followtasks.go).
 
 // reviewsKept bounds the news that is remembered.
 const reviewsKept = 1 << 12
@@ -27,12 +28,18 @@ const reviewEvery = 15 * time.Second
 // reviews is news that may be of a changed verdict. It is safe for concurrent
 // use.
 type reviews struct {
+	// amending holds a token from the look at what stands until that is another:
+	// two who learnt the same would publish it twice.
+	amending chan struct{}
+
 	fresh chan vendors.News
 	mu    sync.Mutex // guards what follows
 	kept  []vendors.News
 }
 
-func newReviews() *reviews { return &reviews{fresh: make(chan vendors.News, 64)} }
+func newReviews() *reviews {
+	return &reviews{amending: make(chan struct{}, 1), fresh: make(chan vendors.News, 64)}
+}
 
 // add takes in news of a verdict.
 func (r *reviews) add(n vendors.News) {
@@ -123,10 +130,29 @@ func (p *Pipeline) reviewOne(n vendors.News) error {
 	if err != nil {
 		return err
 	}
-	if verdict.Pending != nil || verdict.Outcome == standing.Outcome {
+	if verdict.Pending != nil {
 		return nil
 	}
-	return p.revise(s, standing, verdict)
+	return p.amend(s, verdict, standing)
+}
+
+// amend publishes a verdict if it is another one than was last published under its
+// reference. known is what stands if the ledger has forgotten it.
+func (p *Pipeline) amend(s *shard, v vendors.Verdict, known ledger.Standing) error {
+	if !acquire(s.ctx.Done(), p.reviews.amending) {
+		return context.Cause(s.ctx)
+	}
+	defer func() { <-p.reviews.amending }()
+	s.mu.Lock()
+	standing, remembered := s.ledger.Standing(v.Reference)
+	s.mu.Unlock()
+	if !remembered || standing.Revision < known.Revision {
+		standing = known
+	}
+	if v.Outcome == standing.Outcome {
+		return nil
+	}
+	return p.revise(s, standing, v)
 }
 
 // standing returns the shard of ours that published a verdict under the
@@ -135,6 +161,9 @@ func (p *Pipeline) standing(reference string) (*shard, ledger.Standing) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, s := range p.shards {
+		if s.hasRead() != readAll {
+			continue // a former owner may still publish another verdict
+		}
 		s.mu.Lock()
 		standing, known := s.ledger.Standing(reference)
 		s.mu.Unlock()
@@ -178,14 +207,15 @@ func (p *Pipeline) revise(s *shard, standing ledger.Standing, v vendors.Verdict)
 	}
 	answer := ledger.Answer{Outcome: v.Outcome, Reasons: v.Reasons, Codes: v.Codes, Reference: v.Reference, CompletedAt: at}
 	note := ledger.Record{Step: ledger.Revised, Revision: r.Revision, Answer: &answer}
+	value := note.Encode()
 	if err := p.write(p.whileOurs(s), event.Record{
-		Topic: p.cfg.Topics.Ledger, Partition: s.id, Key: []byte(r.RequestID), Value: note.Encode(), Time: at,
+		Topic: p.cfg.Topics.Ledger, Partition: s.id, Key: []byte(r.RequestID), Value: value, Time: at,
 	}); err != nil {
 		return err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.ledger.Stand(v.Reference, ledger.Standing{Answered: at, Revision: r.Revision, Outcome: v.Outcome})
+	s.ledger.Note(r.RequestID, note, value, at)
 	return nil
 }
 

@@ -37,12 +37,19 @@ type shard struct {
 	moved    bool
 	trackers map[string]*tracker // by topic
 	reached  map[string]reach    // by topic
-	ledger   *ledger.Shard
+	// ends are where the topics ended when their first record was fetched: what
+	// lies before, a former owner may have read.
+	ends   map[string]int64
+	ledger *ledger.Shard
 	// answered is when a published answer was last written, marked up to when
 	// the last checkpoint reaches.
 	answered, marked time.Time
 	// capsMet are the caps of which it is logged that they are reached.
 	capsMet map[capMet]struct{}
+	// full: no request is begun that is to be followed up.
+	full bool
+	// followed holds a token when a follow-up may be due sooner.
+	followed chan struct{}
 
 	// read is how far the ledger has been read, readAll once nobody else
 	// writes to it.
@@ -51,17 +58,20 @@ type shard struct {
 	// since is when the shard became ours.
 	since time.Time
 	// out are the results that are in the results topic.
-	out resultIndex
+	out    outIndex
+	graves graves
 }
 
 // reach is how far a shard has come in a topic.
 type reach struct{ read, end int64 }
 
-func newShard(ctx context.Context, id, maxOpen int, window time.Duration, next map[string]int64) *shard {
+func newShard(ctx context.Context, id int, cfg Config, next map[string]int64) *shard {
 	s := &shard{
-		id: id, room: make(chan struct{}, maxOpen),
-		trackers: map[string]*tracker{}, reached: map[string]reach{},
-		ledger: ledger.NewShard(window), since: time.Now(),
+		id: id, room: make(chan struct{}, cfg.MaxOpen), followed: make(chan struct{}, 1),
+		trackers: map[string]*tracker{}, reached: map[string]reach{}, ends: map[string]int64{},
+		ledger: ledger.NewShard(cfg.Window), since: time.Now(),
+		out:    outIndex{topic: cfg.Topics.Results, idOf: resultID},
+		graves: graves{index: outIndex{topic: cfg.Topics.Dead, idOf: deadID}},
 	}
 	s.ctx, s.cancel = context.WithCancelCause(ctx)
 	for topic, n := range next {
@@ -79,7 +89,18 @@ func (s *shard) track(rec event.Record, end int64) bool {
 		return false
 	}
 	s.reached[rec.Topic] = reach{read: rec.Offset + 1, end: end}
+	if _, known := s.ends[rec.Topic]; !known {
+		s.ends[rec.Topic] = end
+	}
 	return s.trackers[rec.Topic].add(rec.Offset)
+}
+
+// inherits tells whether an owner before us may have read a record that was
+// tracked.
+func (s *shard) inherits(rec event.Record) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return rec.Offset < s.ends[rec.Topic]
 }
 
 // finish marks a record as done. That counts unless the shard has moved: then

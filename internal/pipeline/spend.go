@@ -136,7 +136,7 @@ func (p *Pipeline) settleUp(it *item, d decision) (cost event.Amount, currency s
 	if v == (ledger.Spend{}) {
 		v.Campaign, v.Day = it.request.CampaignID, ledger.DayOf(time.Now())
 	}
-	if ours && !it.unknownSince.IsZero() {
+	if ours && (d.unknown || it.begun()) {
 		v.Lost += v.Reserved // it may have been made, and nobody will ask again
 	}
 	v.Reserved, v.Cost = 0, cost

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"testing"
@@ -190,7 +191,7 @@ func TestPublishedAndNotCommittedIsNotPublishedAgain(t *testing.T) {
 	})
 }
 
-func TestLostAcknowledgementOfAResultIsNoSecondResult(t *testing.T) {
+func TestResultGivenUpWithTheLeaseIsNoSecondResult(t *testing.T) {
 	for _, reached := range []bool{true, false} {
 		t.Run(fmt.Sprint("reached ", reached), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -206,9 +207,13 @@ func TestLostAcknowledgementOfAResultIsNoSecondResult(t *testing.T) {
 					if reached {
 						w.topics.keep(recs)
 					}
+					w.Suspend(time.Now(), context.Canceled)
+					time.Sleep(2 * time.Minute) // longer than the claim
 					return errNoAck
 				}
 				w.send(0, "r-1", "sub-1")
+				settle(5 * time.Minute)
+				w.assign(nil, []int{0, 1, 2}, nil)
 				settle(time.Minute)
 				wantOncePerRequest(t, w, 1)
 				if n := w.next(0); n != 1 {

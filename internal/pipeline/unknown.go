@@ -110,8 +110,12 @@ func (p *Pipeline) inquire(it *item, line *line, ready func()) (d decision, know
 	if line.inquiry.finder == nil {
 		return p.repeatOrHold(it)
 	}
-	ready() // what waits here needs no selfie yet
+	// What waits here needs no selfie yet, nor a place among the attempts: after an
+	// outage there are many, and the vendor may take long to list its calls.
+	ready()
+	<-line.begun
 	verdict, err := p.find(it, line.inquiry)
+	line.begun <- struct{}{}
 	switch {
 	case errors.Is(err, errNotAsked):
 		return decision{action: keep, cause: err}, true

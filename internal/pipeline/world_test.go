@@ -288,6 +288,9 @@ type fakeTopics struct {
 	out     []event.Record
 	write   func(recs []event.Record) error // before each write
 	opened  map[string]int
+	asked   map[string]int           // for positions
+	fault   func(topic string) error // of the answers to that
+	kept    sync.Map                 // of the first record of each write that took effect
 	commits map[string]int64
 	muted   []context.Context
 	// Nothing is read of the log called held before hold is closed.
@@ -321,7 +324,7 @@ func (w *world) commit() {
 }
 
 func newFakeTopics() *fakeTopics {
-	return &fakeTopics{logs: map[string][]event.Record{}, more: map[string]chan struct{}{}, opened: map[string]int{}, commits: map[string]int64{}}
+	return &fakeTopics{logs: map[string][]event.Record{}, more: map[string]chan struct{}{}, opened: map[string]int{}, asked: map[string]int{}, commits: map[string]int64{}}
 }
 
 func logName(topic string, partition int) string { return fmt.Sprintf("%s/%d", topic, partition) }
@@ -373,19 +376,22 @@ func (f *fakeTopics) Write(ctx context.Context, recs ...event.Record) error {
 // again.
 var errNoAck = errors.New("no acknowledgement")
 
+// WriteWhile drops the repeat of what is there, as brokers do.
 func (f *fakeTopics) WriteWhile(ctx context.Context, may func() error, recs ...event.Record) error {
-	for {
-		if err := may(); err != nil {
+	for there := false; ; {
+		if err := may(); err != nil || there {
 			return err
 		}
 		if err := f.Write(ctx, recs...); !errors.Is(err, errNoAck) {
 			return err
 		}
+		_, there = f.kept.Load(&recs[0])
 	}
 }
 
 // keep adds records as a write does.
 func (f *fakeTopics) keep(recs []event.Record) {
+	f.kept.Store(&recs[0], true)
 	for _, rec := range recs {
 		if rec.Time.IsZero() {
 			rec.Time = time.Now()
@@ -397,9 +403,21 @@ func (f *fakeTopics) keep(recs []event.Record) {
 	f.out = append(f.out, recs...)
 }
 
+// position counts a question about a log; f.mu is held.
+func (f *fakeTopics) position(topic string, partition int) error {
+	f.asked[logName(topic, partition)]++
+	if f.fault != nil {
+		return f.fault(topic)
+	}
+	return nil
+}
+
 func (f *fakeTopics) OffsetAt(_ context.Context, topic string, partition int, t time.Time) (int64, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if err := f.position(topic, partition); err != nil {
+		return 0, err
+	}
 	log := f.logs[logName(topic, partition)]
 	for _, rec := range log {
 		if !rec.Time.Before(t.Truncate(time.Millisecond)) {
@@ -412,6 +430,9 @@ func (f *fakeTopics) OffsetAt(_ context.Context, topic string, partition int, t 
 func (f *fakeTopics) End(_ context.Context, topic string, partition int) (int64, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if err := f.position(topic, partition); err != nil {
+		return 0, err
+	}
 	return int64(len(f.logs[logName(topic, partition)])), nil
 }
 
