@@ -143,3 +143,46 @@ func TestLateAnswerIsReadThoughTheReaderIsBroken(t *testing.T) {
 		b.shut()
 	})
 }
+
+// A revision that was published and not noted is the one that stands.
+func TestRevisionThatWasNotNotedStands(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		v := newHostedVendor()
+		v.poll = time.Second
+		topics := newFakeTopics()
+		a, b := join(t, topics, v, nil), join(t, topics, v, nil)
+		a.assign([]int{0, 1, 2}, nil, nil)
+		a.send(0, "r-1", "sub-1")
+		v.decide("fav_sub-1_1", event.Approved)
+		settle(time.Hour)
+		dead := make(chan struct{})
+		topics.mu.Lock()
+		topics.write = func(recs []event.Record) error {
+			if r, err := ledger.Decode(recs[0].Value); err != nil || r.Step != ledger.Revised {
+				return nil
+			}
+			close(dead)
+			<-a.take.Done()
+			return context.Canceled
+		}
+		topics.mu.Unlock()
+		v.decide("fav_sub-1_1", event.Rejected)
+		tell(t, a, "fav_sub-1_1", event.Rejected)
+		<-dead
+		a.commit()
+		a.kill()
+		topics.mu.Lock()
+		topics.write = nil
+		topics.mu.Unlock()
+
+		v.decide("fav_sub-1_1", event.Approved) // the vendor goes back
+		tell(t, b, "fav_sub-1_1", event.Approved)
+		b.assign([]int{0, 1, 2}, nil, nil)
+		settle(time.Hour)
+		rs := finalResults(t, b)
+		if last := rs[len(rs)-1]; len(rs) != 3 || last.Outcome != event.Approved || last.Revision != 3 {
+			t.Errorf("%d results, the last is revision %d, %s", len(rs), last.Revision, last.Outcome)
+		}
+		b.shut()
+	})
+}

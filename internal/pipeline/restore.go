@@ -163,7 +163,7 @@ func (p *Pipeline) readOn(s *shard, tail Reader) {
 	p.readWhileWritten(s, tail)
 	// The reader may have been broken when the time came.
 	for s.ctx.Err() == nil {
-		err := p.readRest(s)
+		err := errors.Join(p.readRest(s), p.noteRevisions(s))
 		if err == nil {
 			s.setRead(readAll)
 			return
@@ -183,6 +183,7 @@ func (p *Pipeline) readRest(s *shard) error {
 	if err != nil {
 		return err
 	}
+	s.setRead(end)
 	return r.Close()
 }
 

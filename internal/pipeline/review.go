@@ -1,8 +1,10 @@
 package pipeline
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"math"
 	"strings"
 	"sync"
 	"time"
@@ -205,7 +207,14 @@ func (p *Pipeline) revise(s *shard, standing ledger.Standing, v vendors.Verdict)
 		p.metrics.revised.WithLabelValues(string(r.Vendor), string(r.Outcome)).Inc()
 		p.log.Warn("verdict changed by the vendor", "request_id", r.RequestID, "vendor", r.Vendor, "outcome", r.Outcome, "revision", r.Revision)
 	}
-	answer := ledger.Answer{Outcome: v.Outcome, Reasons: v.Reasons, Codes: v.Codes, Reference: v.Reference, CompletedAt: at}
+	return p.noteRevised(s, r, at)
+}
+
+// noteRevised writes to the ledger that a revision is published.
+func (p *Pipeline) noteRevised(s *shard, r event.Result, at time.Time) error {
+	answer := ledger.Answer{
+		Outcome: r.Outcome, Reasons: r.Reasons, Codes: r.VendorCodes, Reference: r.VendorReference, CompletedAt: r.CompletedAt,
+	}
 	note := ledger.Record{Step: ledger.Revised, Revision: r.Revision, Answer: &answer}
 	value := note.Encode()
 	if err := p.write(p.whileOurs(s), event.Record{
@@ -217,6 +226,70 @@ func (p *Pipeline) revise(s *shard, standing ledger.Standing, v vendors.Verdict)
 	defer s.mu.Unlock()
 	s.ledger.Note(r.RequestID, note, value, at)
 	return nil
+}
+
+// unnotedFor is for how long a revision may have been published before its owner
+// was gone and had not noted it, at most: it tries nothing else meanwhile.
+const unnotedFor = 15 * time.Minute
+
+// noteRevisions notes the revisions that the former owner of a shard published
+// last and did not come to note. Its vendor may have gone back since to the
+// verdict before, which would else be taken for the one that stands.
+func (p *Pipeline) noteRevisions(s *shard) error {
+	if !p.revises() {
+		return nil
+	}
+	topic := p.cfg.Topics.Results
+	start, err := p.parts.Offsets.OffsetAt(s.ctx, topic, s.id, s.since.Add(-unnotedFor))
+	if err != nil {
+		return err
+	}
+	end, err := p.parts.Offsets.End(s.ctx, topic, s.id)
+	if err != nil {
+		return err
+	}
+	var unnoted []event.Result
+	r, err := p.readUpTo(s.ctx, topic, s.id, start, end, func(rec event.Record) {
+		if event.TypeOf(rec) != event.TypeResult || bytes.Contains(rec.Value, firstRevision) {
+			return
+		}
+		if result, err := event.DecodeResult(rec); err == nil && result.Revision > p.revisionOf(s, result.VendorReference) {
+			unnoted = append(unnoted, result)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	for _, result := range unnoted {
+		if err := p.noteRevised(s, result, stamp()); err != nil {
+			return errors.Join(err, r.Close())
+		}
+	}
+	return r.Close()
+}
+
+// firstRevision stands in every result that is its request's first.
+var firstRevision = []byte(`"revision":1,`)
+
+// revisionOf returns the revision that stands under a reference, as high as can be
+// if the ledger knows none.
+func (p *Pipeline) revisionOf(s *shard, reference string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if standing, known := s.ledger.Standing(reference); known {
+		return standing.Revision
+	}
+	return math.MaxInt
+}
+
+// revises tells whether any vendor may change its verdicts.
+func (p *Pipeline) revises() bool {
+	for _, l := range p.lines {
+		if l.reviewer != nil {
+			return true
+		}
+	}
+	return false
 }
 
 // resultUnder returns the first result with a vendor's reference that was
