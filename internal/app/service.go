@@ -158,9 +158,13 @@ func (s *Service) listenForNews(ctx context.Context) (stop func()) {
 	}
 }
 
+// topicPatience is for how long a topic may be unknown: brokers do not all hear of
+// a new one at once.
+const topicPatience = 10 * time.Second
+
 // checkTopics returns once the topics are known to be fit, or ctx ends.
 func (s *Service) checkTopics(ctx context.Context) error {
-	for {
+	for start := time.Now(); ; {
 		shards, err := s.kafka.CheckTopics(ctx, connect.ShardedTopics(s.settings.Kafka.Topics), s.settings.Kafka.Topics.Signals)
 		switch {
 		case ctx.Err() != nil:
@@ -168,10 +172,10 @@ func (s *Service) checkTopics(ctx context.Context) error {
 		case err == nil:
 			s.log.Info("topics are fit", "shards", shards)
 			return nil
-		case errors.Is(err, stream.ErrUnfitTopics), errors.Is(err, stream.ErrUnknownTopic):
+		case errors.Is(err, stream.ErrUnfitTopics), errors.Is(err, stream.ErrUnknownTopic) && time.Since(start) > topicPatience:
 			return fmt.Errorf("%w (the topics command creates what is missing)", err)
 		}
-		s.log.Warn("kafka is out of reach; trying again", "error", err)
+		s.log.Warn("the topics cannot be checked; trying again", "error", err)
 		select {
 		case <-ctx.Done():
 		case <-time.After(2 * time.Second):
