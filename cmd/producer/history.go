@@ -49,11 +49,14 @@ const (
 	kindPending    kind = "pending"
 	kindDeadLetter kind = "dead_letter"
 	kindResult     kind = "result"
+	kindRevised    kind = "revised"
+	kindFollowed   kind = "followed"
 	kindUnreadable kind = "unreadable"
 )
 
 var kinds = []kind{
-	kindRequested, kindRedriven, kindClaimed, kindAnswered, kindParked, kindPending, kindDeadLetter, kindResult, kindUnreadable,
+	kindRequested, kindRedriven, kindClaimed, kindAnswered, kindParked, kindPending, kindDeadLetter, kindResult,
+	kindRevised, kindFollowed, kindUnreadable,
 }
 
 // see takes a record of any of the topics.
@@ -142,6 +145,10 @@ func (h *history) ledgerMoment(rec event.Record) (moment, bool) {
 	case ledger.Answered:
 		// Results have this time too, and follow from the answer.
 		m.Kind, m.At = kindAnswered, r.Answer.CompletedAt
+	case ledger.Revised:
+		m.Kind = kindRevised
+	case ledger.Followed:
+		m.Kind = kindFollowed
 	default:
 		m.Kind, m.What = kindUnreadable, "ledger record of step "+string(r.Step)+", which is about no request"
 	}

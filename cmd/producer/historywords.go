@@ -64,6 +64,14 @@ func ledgerWords(r ledger.Record) string {
 		return fmt.Sprintf("answered %s, %s", outcomeWords(r.Answer.Outcome, r.Answer.Reasons), count(r.Answer.Calls, "call"))
 	case ledger.Parked:
 		return fmt.Sprintf("parked until %s because %s, after %s", seconds(*r.Due), r.Why, count(r.Attempts, "attempt"))
+	case ledger.Revised:
+		return fmt.Sprintf("revision %d noted, %s", r.Revision, outcomeWords(r.Answer.Outcome, r.Answer.Reasons))
+	case ledger.Followed:
+		task, due := r.FollowUp.Next()
+		if task == "" {
+			return "followed up, nothing is left"
+		}
+		return fmt.Sprintf("to be followed up by %s at %s", task, seconds(due))
 	}
 	return ""
 }
