@@ -8,7 +8,6 @@ import (
 func TestBrokerKilledWhileItLeads(t *testing.T) {
 	c := theCluster(t)
 	w := newWorld(t, setting{sandbox: vendor(300*time.Millisecond, 40)})
-	w.acksGotLost = true
 	w.ask(mixed(1500)...)
 	w.startWorking(2)
 	w.eventuallyCounts(30*time.Second, 100)

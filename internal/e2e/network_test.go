@@ -86,7 +86,6 @@ func TestFaultsOfTheNetworkToKafka(t *testing.T) {
 	long(t)
 	concurrently(t)
 	w := newWorld(t, setting{proxied: true, sandbox: vendor(200*time.Millisecond, 60)})
-	w.acksGotLost = true
 	brokers := w.proxyBrokers()
 	all := func(name, toxic string) (cure func()) {
 		var cures []func()

@@ -36,9 +36,7 @@ func TestKafkaUnpluggedWhileCallsAreInFlight(t *testing.T) {
 
 func newUnplugWorld(t *testing.T, proxied bool) *world {
 	t.Helper()
-	w := newWorld(t, setting{proxied: proxied, sandbox: vendor(500*time.Millisecond, 40)})
-	w.acksGotLost = true
-	return w
+	return newWorld(t, setting{proxied: proxied, sandbox: vendor(500*time.Millisecond, 40)})
 }
 
 func unplug(t *testing.T, w *world, outage time.Duration, pull, plug func()) {

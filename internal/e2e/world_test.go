@@ -32,10 +32,6 @@ type world struct {
 	consumers []*consumer
 	campaign  campaign
 	samples   *samples
-	// acksGotLost is set where the brokers' answers to writes may get lost.
-	// The client then writes again, and has no idempotent producer (kafka-go
-	// v0.4.51), so that an event can be there twice, the same to the byte.
-	acksGotLost bool
 }
 
 // setting is how a world is to be.
