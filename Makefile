@@ -102,9 +102,10 @@ fuzz: ## fuzz every fuzz target for FUZZTIME (10s)
 	done
 
 .PHONY: bench
-bench: build ## measure path, restore and memory of the consumer, then run the Go benchmarks (BENCH=regexp COUNT=6) into bin/bench.txt, keeping the last run
+bench: MEASURE ?= path restore memory drain latency utilisation soak
+bench: build ## measure the consumer from outside (MEASURE="path drain …"; all take half an hour), then run the Go benchmarks (BENCH=regexp COUNT=6) into bin/bench.txt, keeping the last run
 	@go build -o $(TOOLS)/bench ./internal/bench
-	@for what in path restore memory; do printf '\n%s\n\n' "$$what"; $(TOOLS)/bench "$$what" -bin $(BIN) 2>$(BIN)/bench.log || { cat $(BIN)/bench.log >&2; exit 1; }; done; echo
+	@for what in $(MEASURE); do printf '\n%s\n\n' "$$what"; $(TOOLS)/bench "$$what" -bin $(BIN) 2>$(BIN)/bench.$$what.log || { tail -n 50 $(BIN)/bench.$$what.log >&2; exit 1; }; done; echo
 	@test ! -f $(BIN)/bench.txt || mv $(BIN)/bench.txt $(BIN)/bench.old.txt
 	@go test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) ./... | grep -v '^\(ok\|PASS\|?\)' | tee $(BIN)/bench.txt
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 
 	"reauth/internal/stream"
 )
@@ -17,6 +18,7 @@ type memoryBench struct {
 	atATime int
 	kB, n   int
 	latency string
+	bounds  string
 }
 
 func (b *memoryBench) register(flags *flag.FlagSet) {
@@ -25,15 +27,27 @@ func (b *memoryBench) register(flags *flag.FlagSet) {
 	flags.IntVar(&b.kB, "kb", 1000, "size of a selfie in kB")
 	flags.IntVar(&b.n, "n", 2048, "requests")
 	flags.StringVar(&b.latency, "latency", "4s", "how long the vendor takes")
+	flags.StringVar(&b.bounds, "selfies", "64MiB,16MiB", "settings of selfies.max_memory")
 }
 
-func (b *memoryBench) run(ctx context.Context, out io.Writer) (err error) {
+func (b *memoryBench) run(ctx context.Context, out io.Writer) error {
+	t := table{head: []string{"selfies.max_memory", "selfie", "requests", "in flight, most", "requests/s", "peak MiB before", "peak MiB"}}
+	for bound := range strings.SplitSeq(b.bounds, ",") {
+		if err := b.measure(ctx, bound, &t); err != nil {
+			return err
+		}
+	}
+	return t.print(out)
+}
+
+// measure adds a row for one setting of selfies.max_memory.
+func (b *memoryBench) measure(ctx context.Context, bound string, t *table) (err error) {
 	w, err := newWorld(ctx, b.bin, "--latency", b.latency)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, w.close()) }()
-	c, err := w.startConsumer("REAUTH_VENDORS__ARGOS__MAX_IN_FLIGHT=" + strconv.Itoa(b.atATime))
+	c, err := w.startConsumer("REAUTH_VENDORS__ARGOS__MAX_IN_FLIGHT="+strconv.Itoa(b.atATime), "REAUTH_SELFIES__MAX_MEMORY="+bound)
 	if err != nil {
 		return err
 	}
@@ -67,7 +81,6 @@ func (b *memoryBench) run(ctx context.Context, out io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	t := table{head: []string{"selfie", "requests", "in flight, most", "requests/s", "peak MiB before", "peak MiB"}}
-	t.add(fmt.Sprintf("%d kB", b.kB), b.n, vendor.PeakInFlight, fmt.Sprintf("%.0f", float64(b.n)/wall.Seconds()), mebibytes(idle), mebibytes(peak))
-	return t.print(out)
+	t.add(bound, fmt.Sprintf("%d kB", b.kB), b.n, vendor.PeakInFlight, fmt.Sprintf("%.0f", float64(b.n)/wall.Seconds()), mebibytes(idle), mebibytes(peak))
+	return nil
 }

@@ -103,28 +103,34 @@ func acquire(done <-chan struct{}, tokens chan<- struct{}) bool {
 }
 
 // lead is how long before its slot a permit must be had for the claim to be in
-// the ledger in time: what claims took lately, with a margin, less what a call may
-// be late.
+// the ledger by then: what claims take, with a margin.
 type lead struct{ nanos atomic.Int64 }
 
-// minLead and maxLead bound the lead; the first is also where it starts. The rest
-// of vendors.Lateness is for processors that are busy.
+// minLead and maxLead bound the lead; the first is also where it starts.
 const (
 	minLead = 3 * time.Millisecond
 	maxLead = time.Second
-	late    = vendors.Lateness * 7 / 10
+	// spareLead is how much longer a claim may take now and then: half of what
+	// its call may be late. The rest is for processors that are busy, and none of
+	// it is for every call: what calls are late for their slots, a window may
+	// hold more.
+	spareLead = vendors.Lateness / 2
 )
 
-func (l *lead) get() time.Duration { return max(minLead, l.claims()-late) }
+func (l *lead) get() time.Duration { return max(minLead, time.Duration(l.nanos.Load())) }
 
-// claims is what claims took lately, with a margin.
-func (l *lead) claims() time.Duration { return time.Duration(l.nanos.Load()) }
-
-// observe follows a slow claim at once, and quick ones slowly: each step up passes
-// over the slots in between, so a lead that came down soon would lose some at
-// every slow claim. That another observation may be lost between reading and
-// writing does no harm.
+// observe follows a claim at once that was too slow for its call, others slowly,
+// and quick ones most slowly: each step up passes over the slots in between, so a
+// lead that came down soon would lose some at every slow claim. That another
+// observation may be lost between reading and writing does no harm.
 func (l *lead) observe(took time.Duration) {
-	want := min(maxLead, took+took/2)
-	l.nanos.Store(int64(max(want, l.claims()-l.claims()/512)))
+	now, want := l.get(), min(maxLead, took+took/2)
+	switch {
+	case took > now+spareLead:
+	case want > now:
+		want = now + (want-now)/32
+	default:
+		want = now - (now-want)/256
+	}
+	l.nanos.Store(int64(want))
 }
