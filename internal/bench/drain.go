@@ -102,7 +102,7 @@ func (b *drainBench) drain(ctx context.Context, n int) (d drained, err error) {
 		return d, err
 	}
 	defer func() { err = errors.Join(err, w.close()) }()
-	writer := w.kafka.NewWriter(stream.WriterConfig{BatchRecords: 500})
+	writer := w.kafka.NewWriter(stream.WriterConfig{})
 	defer writer.Close(ctx)
 	const chunk = 10_000
 	for first := 0; first < n; first += chunk {

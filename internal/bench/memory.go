@@ -59,7 +59,7 @@ func (b *memoryBench) measure(ctx context.Context, bound string, t *table) (err 
 	if err != nil {
 		return err
 	}
-	writer := w.kafka.NewWriter(stream.WriterConfig{BatchRecords: 500})
+	writer := w.kafka.NewWriter(stream.WriterConfig{})
 	defer writer.Close(ctx)
 	results, err := w.results(ctx)
 	if err != nil {

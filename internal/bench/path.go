@@ -99,7 +99,7 @@ func (b *pathBench) measure(ctx context.Context, w *world, c *consumer, kB, n in
 	if err := c.works(ctx); err != nil {
 		return err
 	}
-	writer := w.kafka.NewWriter(stream.WriterConfig{BatchRecords: 500})
+	writer := w.kafka.NewWriter(stream.WriterConfig{})
 	defer writer.Close(ctx)
 	results, err := w.results(ctx)
 	if err != nil {

@@ -98,7 +98,7 @@ func (b *soakBench) run(ctx context.Context, out io.Writer) (err error) {
 // watch has the vendor go out and come back, sees to it that there is always
 // work, and looks at the consumer every second.
 func (b *soakBench) watch(ctx context.Context, w *world, c *consumer, results *audit) (moments []moment, asked, cycles int, err error) {
-	writer := w.kafka.NewWriter(stream.WriterConfig{BatchRecords: 500})
+	writer := w.kafka.NewWriter(stream.WriterConfig{})
 	defer writer.Close(ctx)
 	backlog := 15 * b.limit
 	begin := time.Now()

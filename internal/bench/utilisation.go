@@ -150,7 +150,7 @@ func (b *utilisationBench) combination(ctx context.Context, replicas, limit int)
 	}
 	defer results.close()
 	asked := int(float64(limit) * (b.length + backlogFor).Seconds())
-	writer := w.kafka.NewWriter(stream.WriterConfig{BatchRecords: 500})
+	writer := w.kafka.NewWriter(stream.WriterConfig{})
 	defer writer.Close(ctx)
 	if err := w.publish(ctx, writer, 0, asked, b.kB); err != nil {
 		return u, err

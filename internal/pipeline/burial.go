@@ -12,9 +12,9 @@ import (
 )
 
 // A dead letter can be in its topic before we write it: an owner before us wrote
-// it and had no time to commit its record, or we did, and the acknowledgement got
-// lost. Then it is not written again. Where it may be so we look: before a second
-// try of ours, before a result that a former owner had answered, and for a record
+// it and had no time to commit its record, or we gave its writing up with the
+// lease. Then it is not written again. Where it may be so we look: before we begin
+// again, before a result that a former owner had answered, and for a record
 // that is no request, of which no ledger says how far it got, if a former owner
 // may have read it. For the last, an owner writes dead letters only while the
 // shard is its own, and the next one looks half a margin after that, as at claims.
@@ -46,12 +46,12 @@ const (
 // record was left to the shard's new owner, or that the process stops.
 func (p *Pipeline) bury(it *item, d event.DeadLetter, before *look) bool {
 	rec := d.Record(p.cfg.Topics.Dead, it.record)
-	found, next := false, before
-	written := p.writeUnless(func() bool {
-		if next != nil {
-			found = p.isBuried(it, rec, *next)
+	found := false
+	written := p.writeUnless(func(again bool) bool {
+		if again {
+			before = &look{since: d.FailedAt.Add(-time.Second)}
 		}
-		next = &look{since: d.FailedAt.Add(-time.Second)}
+		found = before != nil && p.isBuried(it, rec, *before)
 		return found
 	}, it, rec)
 	switch {

@@ -28,15 +28,7 @@ func graveCounts(w *world) map[string]int {
 
 func wantBuriedOnce(t *testing.T, w *world, records int) {
 	t.Helper()
-	got := graveCounts(w)
-	for value, n := range got {
-		if n != 1 {
-			t.Errorf("%d dead letters of %q", n, value)
-		}
-	}
-	if len(got) != records {
-		t.Errorf("%d of %d records have a dead letter", len(got), records)
-	}
+	wantOnceEach(t, "dead letters", graveCounts(w), records)
 }
 
 // looks returns how often a shard's dead letters were read, and asked about.
@@ -163,12 +155,7 @@ func TestDeadLetterGivenUpWithTheLeaseIsNoSecondDeadLetter(t *testing.T) {
 						return nil
 					}
 					tried[value] = true
-					if reached {
-						w.topics.keep(recs)
-					}
-					w.Suspend(time.Now(), context.Canceled)
-					time.Sleep(2 * time.Minute) // longer than a claim
-					return errNoAck
+					return w.loseLease(recs, reached)
 				}
 				w.bad(0, "bad")
 				settle(5 * time.Minute)

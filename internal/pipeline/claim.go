@@ -103,21 +103,21 @@ func (p *Pipeline) writeFor(it *item, recs ...event.Record) bool {
 }
 
 // never is the condition of what must be written in any case.
-func never() bool { return false }
+func never(bool) bool { return false }
 
 // writeUnless is writeFor that asks, before it begins and whenever it begins
 // again, whether the records need not be written any more; then it is done. The
-// writer repeats a record only once it is known not to be there, but what was
-// given up with the lease may be.
-func (p *Pipeline) writeUnless(needless func() bool, it *item, recs ...event.Record) bool {
+// writer's own repeats are dropped where the records are already, but what was
+// given up with the lease may be there, too.
+func (p *Pipeline) writeUnless(needless func(again bool) bool, it *item, recs ...event.Record) bool {
 	may := func() error {
 		if !p.mayRecord(it) {
 			return errLeaseEnded
 		}
 		return nil
 	}
-	for {
-		if needless() {
+	for again := false; ; again = true {
+		if needless(again) {
 			return true
 		}
 		err := p.write(may, recs...)

@@ -40,8 +40,8 @@
 // be asked. A call of our own that timed out or broke off takes the same path.
 //
 // A dead letter, too, is written once (burial.go): where a former owner may have
-// written it, or a try of our own whose acknowledgement got lost, it is looked for
-// in its topic first. A takeover that meets no such record asks for nothing.
+// written it, or we gave its writing up with the lease, it is looked for in its
+// topic first. A takeover that meets no such record asks for nothing.
 //
 // One request id must always come under one key: the ledger of a shard knows
 // nothing of another shard's.

@@ -98,24 +98,25 @@ func (p *Pipeline) finish(it *item, a ledger.Answer) {
 // publishOnce writes a result's record as writeFor does, but before it begins again
 // it looks whether what it gave up with the lease has reached the topic after all.
 func (p *Pipeline) publishOnce(it *item, rec event.Record, eventID string) bool {
+	return p.writeUnless(func(again bool) bool { return again && p.isPublished(it, eventID) }, it, rec)
+}
+
+// isPublished tells whether an answered request's result is in its topic. It asks
+// again after an error, as long as the answer is ours to publish.
+func (p *Pipeline) isPublished(it *item, eventID string) bool {
 	s := it.shard
 	s.mu.Lock()
-	answered := it.entry.AnsweredAt()
+	since := it.entry.AnsweredAt().Add(-time.Second)
 	s.mu.Unlock()
-	tried := false
-	return p.writeUnless(func() bool {
-		for tried {
-			out, err := p.published(p.work, s, eventID, answered.Add(-time.Second))
-			if err == nil {
-				return out
-			}
-			if !sleep(p.work, time.Second) || !p.mayRecord(it) {
-				return false
-			}
+	for {
+		out, err := p.published(p.work, s, eventID, since)
+		if err == nil {
+			return out
 		}
-		tried = true
-		return false
-	}, it, rec)
+		if !sleep(p.work, time.Second) || !p.mayRecord(it) {
+			return false
+		}
+	}
 }
 
 // result makes the event that ends a request: the same, to the byte, whenever

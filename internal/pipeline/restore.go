@@ -163,7 +163,10 @@ func (p *Pipeline) readOn(s *shard, tail Reader) {
 	p.readWhileWritten(s, tail)
 	// The reader may have been broken when the time came.
 	for s.ctx.Err() == nil {
-		err := errors.Join(p.readRest(s), p.noteRevisions(s))
+		err := p.readRest(s)
+		if err == nil {
+			err = p.noteRevisions(s) // of a ledger that is whole
+		}
 		if err == nil {
 			s.setRead(readAll)
 			return

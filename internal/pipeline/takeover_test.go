@@ -1,7 +1,6 @@
 package pipeline
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"testing"
@@ -38,14 +37,19 @@ func outcomes(w *world) map[string]int {
 
 func wantOncePerRequest(t *testing.T, w *world, requests int) {
 	t.Helper()
-	got := outcomes(w)
-	for id, n := range got {
+	wantOnceEach(t, "results", outcomes(w), requests)
+}
+
+// wantOnceEach wants one of a kind for each of so many.
+func wantOnceEach(t *testing.T, kind string, got map[string]int, want int) {
+	t.Helper()
+	for of, n := range got {
 		if n != 1 {
-			t.Errorf("%d results for %s", n, id)
+			t.Errorf("%d %s for %q", n, kind, of)
 		}
 	}
-	if len(got) != requests {
-		t.Errorf("%d of %d requests have a result", len(got), requests)
+	if len(got) != want {
+		t.Errorf("%d of %d have %s", len(got), want, kind)
 	}
 }
 
@@ -204,12 +208,7 @@ func TestResultGivenUpWithTheLeaseIsNoSecondResult(t *testing.T) {
 					if tries++; tries > 1 {
 						return nil
 					}
-					if reached {
-						w.topics.keep(recs)
-					}
-					w.Suspend(time.Now(), context.Canceled)
-					time.Sleep(2 * time.Minute) // longer than the claim
-					return errNoAck
+					return w.loseLease(recs, reached)
 				}
 				w.send(0, "r-1", "sub-1")
 				settle(5 * time.Minute)

@@ -389,6 +389,17 @@ func (f *fakeTopics) WriteWhile(ctx context.Context, may func() error, recs ...e
 	}
 }
 
+// loseLease is a write that has no acknowledgement when the lease, and every claim,
+// have ended; the records may have reached the log.
+func (w *world) loseLease(recs []event.Record, reached bool) error {
+	if reached {
+		w.topics.keep(recs)
+	}
+	w.Suspend(time.Now(), context.Canceled)
+	time.Sleep(2 * time.Minute)
+	return errNoAck
+}
+
 // keep adds records as a write does.
 func (f *fakeTopics) keep(recs []event.Record) {
 	f.kept.Store(&recs[0], true)
