@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"io"
-	"net/http"
 	"os/exec"
 	"slices"
 	"strings"
@@ -113,21 +111,8 @@ func (w *world) picturesTaken(requests []event.Request) map[string][]byte {
 // archived returns an object of the archive, nil if it is not there.
 func (w *world) archived(key string) []byte {
 	w.t.Helper()
-	r, err := http.NewRequestWithContext(w.ctx, http.MethodGet, w.S3URL()+"/"+archiveBucket+"/"+key, nil)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	answer, err := opsClient.Do(r)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	defer answer.Body.Close()
-	content, err := io.ReadAll(answer.Body)
-	if err != nil || answer.StatusCode != http.StatusOK {
-		w.t.Logf("%s: %d, %v", key, answer.StatusCode, err)
-		return nil
-	}
-	if kind := answer.Header.Get("Content-Type"); kind != "image/jpeg" {
+	content, kind := w.object(archiveBucket + "/" + key)
+	if content != nil && kind != "image/jpeg" {
 		w.t.Errorf("%s is of type %q", key, kind)
 	}
 	return content
@@ -143,21 +128,7 @@ func (w *world) checkSaysThatItCanArchive() {
 	if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "ok    archive  bucket "+archiveBucket) {
 		w.t.Errorf("check: %v\n%s", err, out)
 	}
-	if note := w.archivedNote(); !strings.Contains(note, "consumer check") {
+	if note, _ := w.object(archiveBucket + "/faces/e2e/reauth-check.txt"); !strings.Contains(string(note), "consumer check") {
 		w.t.Errorf("check wrote %q", note)
 	}
-}
-
-func (w *world) archivedNote() string {
-	r, err := http.NewRequestWithContext(w.ctx, http.MethodGet, w.S3URL()+"/"+archiveBucket+"/faces/e2e/reauth-check.txt", nil)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	answer, err := opsClient.Do(r)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	defer answer.Body.Close()
-	content, _ := io.ReadAll(answer.Body)
-	return string(content)
 }

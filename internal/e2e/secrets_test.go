@@ -110,6 +110,14 @@ func (w *world) deny(on bool) {
 // selfie returns an object of the store, nothing if there is none.
 func (w *world) selfie(key string) []byte {
 	w.t.Helper()
+	content, _ := w.object("selfies/" + key)
+	return content
+}
+
+// object returns an object of the store by bucket and key, and its type; nothing
+// if there is none.
+func (w *world) object(path string) (content []byte, contentType string) {
+	w.t.Helper()
 	err := w.S3.Adjust(func(k *s3sim.Knobs) error {
 		k.AllowAnonymous = true
 		return nil
@@ -117,7 +125,7 @@ func (w *world) selfie(key string) []byte {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	r, err := http.NewRequestWithContext(context.Background(), http.MethodGet, w.S3URL()+"/selfies/"+key, nil)
+	r, err := http.NewRequestWithContext(context.Background(), http.MethodGet, w.S3URL()+"/"+path, nil)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -127,13 +135,12 @@ func (w *world) selfie(key string) []byte {
 	}
 	defer answer.Body.Close()
 	if answer.StatusCode != http.StatusOK {
-		return nil
+		return nil, ""
 	}
-	body, err := io.ReadAll(answer.Body)
-	if err != nil {
+	if content, err = io.ReadAll(answer.Body); err != nil {
 		w.t.Fatal(err)
 	}
-	return body
+	return content, answer.Header.Get("Content-Type")
 }
 
 // formsOf returns what parts of a picture would look like: as they are, in
