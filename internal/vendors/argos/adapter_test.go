@@ -306,7 +306,7 @@ func TestFindNeverGuesses(t *testing.T) {
 	for _, c := range []struct{ name, body, code string }{
 		{"the same key again", "[" + group + "]", codeFindIncomplete},
 		{"two projects to go on with", "[" + group + "," + group + "]", codeFindIncomplete},
-		{"a full page without a key", "[" + strings.Repeat(item+",", pageSize-1) + item + "]", codeFindIncomplete},
+		{"the largest page, without a key", "[" + strings.Repeat(item+",", maxCount-1) + item + "]", codeFindIncomplete},
 		{"ours without a time", strings.ReplaceAll("["+item+"]", `"create_time":"2026-02-03T12:00:00.000Z","kyc_submission_id":"sub-2"`, `"kyc_submission_id":"sub-1"`), codeNoVerdict},
 		{"ours without a final status", `[{"auth_id":"a-1","auth_status":"processing","create_time":"2026-02-03T12:00:00.000Z","kyc_submission_id":"sub-1"}]`, codeNoVerdict},
 		{"no list", `{"data":[]}`, codeNoVerdict},

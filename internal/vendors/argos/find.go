@@ -12,8 +12,11 @@ import (
 )
 
 const (
-	// pageSize is half of what the vendor allows: pages stay under a MiB.
+	// pageSize is half of what the vendor allows: pages stay under a MiB, and
+	// there is room to ask for more of a page that does not say whether it is
+	// the last.
 	pageSize = 1000
+	maxCount = 2000
 	// maxPages is five days at the 200,000 calls a day of the older guide.
 	maxPages = 1000
 	// dayMargin on both sides of the asked days: the vendor doesn't say in
@@ -36,7 +39,7 @@ const (
 //
 // When it cannot tell, it is a Transient error, never a short list: a row of
 // one of the submissions without readable time or final status (no_verdict),
-// pages without end (find_incomplete).
+// pages without end, or a page of maxCount without a key (find_incomplete).
 func (a *Adapter) Find(ctx context.Context, calls []vendors.Call, since time.Time, turn vendors.Turn) ([][]vendors.Verdict, error) {
 	bySubmission := make(map[string][]vendors.Verdict, len(calls))
 	for _, c := range calls {
@@ -61,7 +64,10 @@ func (a *Adapter) Find(ctx context.Context, calls []vendors.Call, since time.Tim
 func (a *Adapter) findAll(ctx context.Context, bySubmission map[string][]vendors.Verdict, since time.Time, turn vendors.Turn) error {
 	var key pageKey
 	for range maxPages {
-		p, err := a.findPage(ctx, since, key, turn)
+		p, err := a.findPage(ctx, since, key, pageSize, turn)
+		if err == nil && p.next == unpaged { // does it end here? More room tells
+			p, err = a.findPage(ctx, since, key, maxCount, turn)
+		}
 		if err != nil {
 			return err
 		}
@@ -89,14 +95,14 @@ func (a *Adapter) findAll(ctx context.Context, bySubmission map[string][]vendors
 	return undecided(codeFindIncomplete)
 }
 
-func (a *Adapter) findPage(ctx context.Context, since time.Time, key pageKey, turn vendors.Turn) (p page, err error) {
+func (a *Adapter) findPage(ctx context.Context, since time.Time, key pageKey, count int, turn vendors.Turn) (p page, err error) {
 	query := url.Values{
 		"startDate": {since.Add(-dayMargin).Format(time.DateOnly)},
 		"endDate":   {a.now().UTC().Add(dayMargin).Format(time.DateOnly)},
 	}
 	key.query(query)
 	err = turn(ctx, func(ctx context.Context) error {
-		p, err = a.list(ctx, opFind, query, pageSize)
+		p, err = a.list(ctx, opFind, query, count)
 		return err
 	})
 	return p, err

@@ -12,7 +12,7 @@ import (
 	"reauth/internal/vendors"
 )
 
-// maxList bounds one page: pageSize items are some 700 KiB.
+// maxList bounds one page: maxCount items are some 1.4 MiB.
 const maxList = 4 << 20
 
 // page is one page of GET /faceauth.
@@ -92,8 +92,8 @@ func parsePage(answer vendors.Answer, count int) (p page, ok bool) {
 		}
 	}
 	if p.next == (pageKey{}) && len(p.items) >= count {
-		// Full, and nothing to go on with: whether there is more cannot
-		// be known. A key that no page has makes the next one empty.
+		// Full, and nothing to go on with: there may be more, or it is the
+		// last page and just as long as was asked for.
 		p.next = unpaged
 	}
 	return p, true

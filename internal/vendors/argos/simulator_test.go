@@ -109,6 +109,24 @@ func TestUnknownOutcomeIsFoundAndErased(t *testing.T) {
 	}
 }
 
+// TestFindKnowsALastPageThatIsFull: as many authentications as fill the pages to
+// the last row, after which the vendor names no key to go on with.
+func TestFindKnowsALastPageThatIsFull(t *testing.T) {
+	for _, shape := range []argossim.ListShape{argossim.ListPaged, argossim.ListFlat} {
+		a := simulate(t, func(k *argossim.Knobs) { k.ListShape = shape })
+		began := time.Now()
+		for range pageSize {
+			if _, err := a.Authenticate(t.Context(), call("sub-approve")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		found, err := find(t, a, call("sub-approve"), began)
+		if err != nil || len(found) != pageSize {
+			t.Errorf("%s: found %d and %v, want %d", shape, len(found), err, pageSize)
+		}
+	}
+}
+
 func TestSimulatedLaneFaults(t *testing.T) {
 	for code, change := range map[string]func(*argossim.Knobs){
 		codeForbiddenKey:     func(k *argossim.Knobs) { k.APIKeys = []string{"another"} },
