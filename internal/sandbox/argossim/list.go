@@ -1,6 +1,7 @@
 package argossim
 
 import (
+	"cmp"
 	"encoding/base64"
 	"net/http"
 	"net/url"
@@ -65,7 +66,8 @@ type query struct {
 	authID   string
 	from, to time.Time
 	count    int
-	after    pageKey
+	// after is the last of the page before, its ID empty for the first page.
+	after Authentication
 }
 
 // parseQuery reports false for a value that the vendor would not understand.
@@ -73,11 +75,13 @@ type query struct {
 func parseQuery(v url.Values) (q query, ok bool) {
 	q.authID = authID(v)
 	q.count = listMost
-	q.after = pageKey{AuthID: v.Get("nextKey_id"), CreateTime: v.Get("nextKey_date")}
-	if (q.after.AuthID == "") != (q.after.CreateTime == "") {
-		return query{}, false
-	}
 	var err error
+	date := v.Get("nextKey_date")
+	if q.after.ID = v.Get("nextKey_id"); q.after.ID != "" || date != "" {
+		if q.after.At, err = time.Parse(createTime, date); err != nil || q.after.ID == "" {
+			return query{}, false
+		}
+	}
 	if text := v.Get("count"); text != "" {
 		if q.count, err = strconv.Atoi(text); err != nil || q.count < 1 || q.count > listMost {
 			return query{}, false
@@ -116,22 +120,16 @@ func (q query) matches(a Authentication) bool {
 func (s *Simulator) list(w http.ResponseWriter, r *http.Request) {
 	q, ok := parseQuery(r.URL.Query())
 	knobs := s.Knobs()
-	s.mu.Lock()
-	s.stats.Lists++
-	shown := time.Now().Add(-time.Duration(knobs.ListLagMS) * time.Millisecond)
-	var found []Authentication
-	for _, a := range s.ledger.entries {
-		if !a.At.After(shown) && q.matches(a) {
-			found = append(found, a)
-		}
-	}
-	s.mu.Unlock()
+	s.count(func(st *Stats) { st.Lists++ })
 	if !ok {
 		codedError(w, http.StatusBadRequest, invalidDataFormat, StyleText)
 		return
 	}
+	s.mu.Lock()
+	found, more := s.ledger.newest(q, time.Now().Add(-time.Duration(knobs.ListLagMS)*time.Millisecond))
+	s.mu.Unlock()
 
-	p := pageOf(found, q)
+	p := pageOf(found, more)
 	if knobs.ListShape == ListFlat {
 		vendorsim.WriteJSON(w, http.StatusOK, p.Data)
 		return
@@ -139,29 +137,37 @@ func (s *Simulator) list(w http.ResponseWriter, r *http.Request) {
 	vendorsim.WriteJSON(w, http.StatusOK, []page{p})
 }
 
-// pageOf sorts newest first and cuts out what comes after the query's key.
-func pageOf(found []Authentication, q query) page {
-	key := func(a Authentication) pageKey { return pageKey{a.ID, a.At.Format(createTime)} }
-	newestFirst := func(a, b pageKey) int {
-		if c := strings.Compare(b.CreateTime, a.CreateTime); c != 0 {
-			return c
-		}
-		return strings.Compare(b.AuthID, a.AuthID)
+// newest returns the newest that a query wants of those that are shown, in order
+// of time and id, and whether there are more. Charges are in order of time, so it
+// looks no further back than it has to: the gateway waits meanwhile.
+func (l *ledger) newest(q query, shown time.Time) (found []Authentication, more bool) {
+	newestFirst := func(a, b Authentication) int {
+		return cmp.Or(b.At.Compare(a.At), strings.Compare(b.ID, a.ID))
 	}
-	slices.SortFunc(found, func(a, b Authentication) int { return newestFirst(key(a), key(b)) })
-	p := page{ProjectID: projectID, Data: []item{}}
-	for i, a := range found {
-		if q.after != (pageKey{}) && newestFirst(key(a), q.after) <= 0 {
-			continue
-		}
-		p.Data = append(p.Data, itemOf(a))
-		if len(p.Data) == q.count {
-			if i+1 < len(found) {
-				last := key(a)
-				p.Next = &last
-			}
+	for _, a := range slices.Backward(l.entries) {
+		if n := len(found); n > q.count && a.At.Before(found[n-1].At) {
 			break
 		}
+		if !a.At.After(shown) && q.matches(a) && (q.after.ID == "" || newestFirst(q.after, a) < 0) {
+			found = append(found, a)
+		}
+	}
+	slices.SortFunc(found, newestFirst)
+	if more = len(found) > q.count; more {
+		found = found[:q.count]
+	}
+	return found, more
+}
+
+// pageOf names the last of the page as the key of the next, if there is one.
+func pageOf(found []Authentication, more bool) page {
+	p := page{ProjectID: projectID, Data: []item{}}
+	for _, a := range found {
+		p.Data = append(p.Data, itemOf(a))
+	}
+	if more {
+		last := p.Data[len(p.Data)-1]
+		p.Next = &pageKey{last.AuthID, last.CreateTime}
 	}
 	return p
 }

@@ -84,7 +84,7 @@ func TestListFiltersByIDAndByWholeDays(t *testing.T) {
 
 func TestListRefusesWhatItDoesNotUnderstand(t *testing.T) {
 	s := setup(t, nil)
-	for _, query := range []string{"count=0", "count=2001", "count=x", "startDate=01-02-2024", "endDate=soon", "nextKey_id=a"} {
+	for _, query := range []string{"count=0", "count=2001", "count=x", "startDate=01-02-2024", "endDate=soon", "nextKey_id=a", "nextKey_date=2024-01-01T00:00:00.000Z", "nextKey_id=a&nextKey_date=monday"} {
 		wantReply(t, get(s, http.MethodGet, "/v3/faceauth?"+query), http.StatusBadRequest,
 			`{"errorCode":"Data parsing error. Please check input data."}`)
 	}
