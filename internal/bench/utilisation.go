@@ -56,7 +56,7 @@ func (b *utilisationBench) run(ctx context.Context, out io.Writer) error {
 	}
 	t := table{head: []string{
 		"replicas", "limit/s", "calls", "of them lists", "used %", "used % by shards with an owner", "taken over after",
-		"refused", "most in 1 s", "charged", "duplicates", "unknown", "slots missed", "consumers' CPU %", "CPU busy %", "",
+		"refused", "most in 1 s", "charged", "duplicates", "unknown", "slots missed", "late", "consumers' CPU %", "CPU busy %", "",
 	}}
 	var faults []error
 	met, metOwned, measured := 0, 0, 0
@@ -99,7 +99,7 @@ type usage struct {
 	takeover       time.Duration
 	stats          vendorStats
 	unknown        float64
-	missed         float64
+	missed, late   float64
 	busy, consumer float64 // shares of the processors' time
 }
 
@@ -120,7 +120,7 @@ func (u usage) row(t *table, replicas int) {
 		note = "machine busy"
 	}
 	t.add(replicas, u.limit, u.calls, u.lists, percent(u.used()), percent(u.usedOwned()), fmt.Sprintf("%.1f s", u.takeover.Seconds()),
-		u.stats.Refused, u.stats.PeakPerSecond, u.stats.Charged, u.stats.Duplicates, u.unknown, u.missed,
+		u.stats.Refused, u.stats.PeakPerSecond, u.stats.Charged, u.stats.Duplicates, u.unknown, u.missed, u.late,
 		fmt.Sprintf("%.0f", 100*u.consumer), fmt.Sprintf("%.0f", 100*u.busy), note)
 }
 
@@ -174,6 +174,7 @@ func (b *utilisationBench) combination(ctx context.Context, replicas, limit int)
 const (
 	unknownOutcomes = "reauth_unknown_outcomes_total"
 	slotsMissed     = "reauth_slots_missed_total"
+	callsLate       = "reauth_calls_late_total"
 
 	// A call takes at most callTime, and what a claim covers claimMargin more:
 	// short, as who waits for a dead replica's claims waits that long.
@@ -251,6 +252,7 @@ func (b *utilisationBench) measure(ctx context.Context, w *world, f *fleet, limi
 	u.lists = statsAfter.Lists - statsBefore.Lists
 	u.orphaned, u.takeover = f.orphaned(dead, last.at)
 	u.missed = metrics.sum(slotsMissed) + dead.metrics.sum(slotsMissed)
+	u.late = metrics.sum(callsLate) + dead.metrics.sum(callsLate)
 	u.unknown = dead.metrics.sum(unknownOutcomes)
 	u.busy = after.busySince(before)
 	all := after.busy + after.idle - before.busy - before.idle

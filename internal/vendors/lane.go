@@ -147,7 +147,7 @@ func (l *Lane) Call(ctx context.Context, p *Permit, c Call, may func() error) (V
 	ctx, cancel := context.WithTimeoutCause(ctx, l.cfg.Timeout, ErrTimeout)
 	defer cancel()
 	start := time.Now()
-	v, err := l.adapter.Authenticate(ctx, c)
+	v, err := l.adapter.Authenticate(p.watch(ctx), c)
 	p.end(err, time.Since(start))
 	return v, err
 }
@@ -170,7 +170,7 @@ func (l *Lane) Turn(ctx context.Context, do func(context.Context) error) error {
 		}
 		timed, cancel := context.WithTimeoutCause(ctx, l.cfg.Timeout, ErrTimeout)
 		start := time.Now()
-		err = do(timed)
+		err = do(p.watch(timed))
 		cancel()
 		p.end(err, time.Since(start))
 		return err

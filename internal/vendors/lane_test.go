@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/http/httptrace"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -24,6 +25,8 @@ type fakeAdapter struct {
 	answer func(n int) error
 	check  func() error
 	delay  time.Duration
+	// connect is how long a call takes to connect before it leaves.
+	connect func() time.Duration
 
 	mu    sync.Mutex
 	calls []time.Time
@@ -40,6 +43,12 @@ func (f *fakeAdapter) Check(context.Context) error {
 }
 
 func (f *fakeAdapter) Authenticate(ctx context.Context, _ Call) (Verdict, error) {
+	if f.connect != nil {
+		time.Sleep(f.connect())
+	}
+	if trace := httptrace.ContextClientTrace(ctx); trace != nil {
+		trace.WroteHeaders()
+	}
 	f.mu.Lock()
 	f.calls = append(f.calls, time.Now())
 	n := len(f.calls)
@@ -110,6 +119,34 @@ func TestLaneUsesTheWholeAllowanceAndNoMore(t *testing.T) {
 			if calls[i].Sub(calls[i-50]) <= time.Second {
 				t.Fatalf("51 calls within %v", calls[i].Sub(calls[i-50]))
 			}
+		}
+	})
+}
+
+// TestLateCallsAreMadeUpFor: of every 75 calls, five in a row connect anew.
+func TestLateCallsAreMadeUpFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var n atomic.Int64
+		a := &fakeAdapter{delay: 300 * time.Millisecond, connect: func() time.Duration {
+			if n.Add(1)%75 < 5 {
+				return 150 * time.Millisecond
+			}
+			return 0
+		}}
+		l := NewLane(a, config())
+		l.SetShards([]int{0}, 1)
+		drive(l, 40, 20*time.Second)
+		calls := a.made()
+		if got := len(calls); got < 45*19 {
+			t.Errorf("%d calls in 20 s, want 45 a second", got)
+		}
+		for i := 50; i < len(calls); i++ {
+			if calls[i].Sub(calls[i-50]) <= time.Second {
+				t.Fatalf("51 calls within %v", calls[i].Sub(calls[i-50]))
+			}
+		}
+		if late := testutil.ToFloat64(l.metrics.late); late < 50 || late > 65 {
+			t.Errorf("%v of %d calls were counted as late", late, n.Load())
 		}
 	})
 }

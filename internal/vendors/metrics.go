@@ -21,6 +21,7 @@ type laneMetrics struct {
 	breaker    prometheus.Gauge
 	ceiling    prometheus.Gauge
 	missed     prometheus.Counter
+	late       prometheus.Counter
 }
 
 // callResults are the values of the label result: how calls can end.
@@ -56,12 +57,14 @@ func newLaneMetrics(reg prometheus.Registerer, vendor event.Vendor) *laneMetrics
 			Name: "reauth_lane_ceiling_per_second", ConstLabels: labels, Help: "Calls per second that the vendor's refusals leave, group-wide; 0 without a limit."}),
 		missed: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "reauth_slots_missed_total", ConstLabels: labels, Help: "Slots of the timetable that passed before the call could be made."}),
+		late: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "reauth_calls_late_total", ConstLabels: labels, Help: "Calls that left late for their slot, as after connecting anew; for each, one later slot is left unused."}),
 	}
 	for _, r := range callResults {
 		m.calls.WithLabelValues(r)
 	}
 	if reg != nil {
-		reg.MustRegister(m.calls, m.duration, m.permitWait, m.inFlight, m.paused, m.faults, m.breaker, m.ceiling, m.missed)
+		reg.MustRegister(m.calls, m.duration, m.permitWait, m.inFlight, m.paused, m.faults, m.breaker, m.ceiling, m.missed, m.late)
 	}
 	return m
 }

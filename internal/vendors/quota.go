@@ -30,6 +30,7 @@ type quota struct {
 	freed   []slot    // slots taken and given back unused
 	shards  map[int]*counts
 	loans   loans
+	amends  amends
 }
 
 // counts are the calls of a shard, by window.
@@ -128,10 +129,19 @@ func (q *quota) restore(shard int, at, now time.Time) {
 	}
 }
 
-// next returns the first slot from earliest on that is free. ok is false if there
-// is none before again, or at all if that is zero.
+// next returns the first slot from earliest on that is free and not left unused
+// for a late call. ok is false if there is none before again, or at all if that is
+// zero.
 func (q *quota) next(earliest time.Time) (s slot, again time.Time, ok bool) {
-	earliest = latest(earliest, q.quiet)
+	for {
+		s, again, ok = q.nextFree(latest(earliest, q.quiet))
+		if !ok || !q.skip(s) {
+			return s, again, ok
+		}
+	}
+}
+
+func (q *quota) nextFree(earliest time.Time) (s slot, again time.Time, ok bool) {
 	q.dropPassed(earliest)
 	if len(q.freed) > 0 {
 		return q.freed[0], time.Time{}, true
@@ -205,11 +215,7 @@ func (q *quota) roomiest(at time.Time) (shard, calls int, from time.Time) {
 // take takes a slot, and charges a call at its begin to the shard's windows.
 // The counts returned are for giveBack; nil without longer windows.
 func (q *quota) take(s slot, shard int, now time.Time) *counts {
-	if len(q.freed) > 0 && q.freed[0] == s {
-		q.freed = q.freed[1:]
-	}
-	q.loans.take(s)
-	q.last = latest(q.last, s.begin)
+	q.occupy(s)
 	c := q.shards[shard]
 	if c == nil {
 		return nil
@@ -219,6 +225,15 @@ func (q *quota) take(s slot, shard int, now time.Time) *counts {
 		c.windows[i].add(s.begin)
 	}
 	return c
+}
+
+// occupy makes a slot free no more.
+func (q *quota) occupy(s slot) {
+	if len(q.freed) > 0 && q.freed[0] == s {
+		q.freed = q.freed[1:]
+	}
+	q.loans.take(s)
+	q.last = latest(q.last, s.begin)
 }
 
 // giveBack takes a call that was not made out of the counts, and lets its slot be
