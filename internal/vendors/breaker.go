@@ -64,9 +64,15 @@ type breaker struct {
 	// probing says that until then it is us who probe.
 	probing bool
 	turns   turns
-	tell    func(BreakerNews) // may be nil
-	trust   trust
-	changed chan struct{}
+	// early says that the group probes before its time, as a look went well;
+	// fruitless counts such probes that failed; lookFrom is when to look next.
+	early     bool
+	fruitless int
+	lookFrom  time.Time
+	closedAt  time.Time
+	tell      func(BreakerNews) // may be nil
+	trust     trust
+	changed   chan struct{}
 }
 
 func newBreaker(name string, cfg BreakerConfig, onChange func(BreakerState)) *breaker {
@@ -82,7 +88,7 @@ func (b *breaker) fresh() (two *gobreaker.TwoStepCircuitBreaker[struct{}]) {
 		MaxRequests:  uint32(b.cfg.Probes),
 		Interval:     b.cfg.Window,
 		BucketPeriod: b.cfg.Window / 10,
-		Timeout:      b.timeout(),
+		Timeout:      1, // until holds, for the whole group
 		ReadyToTrip: func(c gobreaker.Counts) bool {
 			ended := c.TotalSuccesses + c.TotalFailures
 			return b.heard.Load() || int(ended) >= b.cfg.MinCalls && float64(c.TotalFailures) >= b.cfg.Ratio*float64(ended)
@@ -94,10 +100,6 @@ func (b *breaker) fresh() (two *gobreaker.TwoStepCircuitBreaker[struct{}]) {
 	return two
 }
 
-// timeout is gobreaker's own open period. It is shorter than ours, which holds, as
-// a breaker that opened on the group's word did so a little late.
-func (b *breaker) timeout() time.Duration { return max(1, b.cfg.Open-b.cfg.Open/10) }
-
 // changeTo follows a change of two's state.
 func (b *breaker) changeTo(two *gobreaker.TwoStepCircuitBreaker[struct{}], to BreakerState) {
 	b.mu.Lock()
@@ -108,13 +110,15 @@ func (b *breaker) changeTo(two *gobreaker.TwoStepCircuitBreaker[struct{}], to Br
 	own := !b.heard.Load()
 	switch to {
 	case BreakerOpen:
-		b.shut, b.probing, b.openedAt = true, false, time.Now()
+		b.openedAt = time.Now()
 		if own {
 			b.until = b.openedAt.Add(b.cfg.Open)
 			b.trust.agree()
+			b.postpone(b.openedAt)
 		}
+		b.shut, b.probing = true, false
 	case BreakerClosed:
-		b.shut, b.probing = false, false
+		b.shut, b.probing, b.early, b.closedAt = false, false, false, time.Now()
 		b.trust.closed("", time.Now(), b.cfg.Open)
 	}
 	news, tell := BreakerNews{State: to, Until: b.until}, b.tell
@@ -136,8 +140,6 @@ func (b *breaker) try() (done func(error), wait time.Duration, changed <-chan st
 	b.mu.Lock()
 	two, changed := b.two, b.changed
 	wait = b.waitLocked(now)
-	// gobreaker opens strictly after its timeout.
-	opens := b.openedAt.Add(b.timeout()).Sub(now) + time.Microsecond
 	b.mu.Unlock()
 	if wait > 0 {
 		return nil, max(time.Millisecond, wait), changed
@@ -145,7 +147,7 @@ func (b *breaker) try() (done func(error), wait time.Duration, changed <-chan st
 	done, err := two.Allow()
 	switch {
 	case errors.Is(err, gobreaker.ErrOpenState):
-		return nil, max(time.Millisecond, opens), changed
+		return nil, time.Millisecond, changed
 	case err != nil:
 		return nil, 0, changed
 	}

@@ -88,6 +88,12 @@ func (b *breaker) probe(two *gobreaker.TwoStepCircuitBreaker[struct{}], now time
 		b.mu.Unlock()
 		return
 	}
+	b.beginProbing(now)
+}
+
+// beginProbing tells the group that it is us who probe. It releases mu, which the
+// caller holds.
+func (b *breaker) beginProbing(now time.Time) {
 	b.probing, b.until = true, now.Add(b.cfg.Open)
 	news, tell := BreakerNews{State: BreakerHalfOpen, Until: b.until}, b.tell
 	b.mu.Unlock()
@@ -106,9 +112,20 @@ func (b *breaker) hearOpen(from string, n BreakerNews) {
 		b.mu.Unlock()
 		return
 	}
+	switch {
+	case n.State == BreakerOpen:
+		b.postpone(now)
+	case b.shut:
+		// Whoever probes in time begins when the period is over.
+		b.early = now.Before(b.until.Add(-lookEvery / 2))
+	}
+	held := b.shut && !b.probing
 	b.until, b.probing = latest(b.until, until), false
 	two := b.two
 	b.mu.Unlock()
+	if held {
+		return
+	}
 	b.heard.Store(true)
 	defer b.heard.Store(false)
 	// Where no more calls are allowed, they need not be stopped.
@@ -131,7 +148,7 @@ func (b *breaker) hearClosed(from string, at time.Time) {
 	}
 	b.trust.closed(from, now, b.cfg.Open)
 	b.two = b.fresh()
-	b.shut, b.probing = false, false
+	b.shut, b.probing, b.early, b.closedAt = false, false, false, now
 	b.mu.Unlock()
 	b.wake()
 	b.onChange(BreakerClosed)

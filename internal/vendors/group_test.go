@@ -13,7 +13,8 @@ import (
 )
 
 // hearers are lanes of three replicas that hear each other after a delay. Each has
-// callers that are always busy, but for the idle.
+// callers that are always busy, but for the idle. The vendor's free check fails,
+// so that nothing but probes finds out that the vendor is back.
 type hearers struct {
 	lanes    []*Lane
 	adapters []*fakeAdapter
@@ -27,6 +28,7 @@ func newHearers(answer func(replica, nth int) error, change func(*LaneConfig)) *
 	g := &hearers{late: 20 * time.Millisecond}
 	for r := range 3 {
 		a := &fakeAdapter{delay: 50 * time.Millisecond, answer: func(nth int) error { return answer(r, nth) }}
+		a.check = func() error { return fault(Transient) }
 		c := config()
 		if change != nil {
 			change(&c)

@@ -105,7 +105,7 @@ func (l *Lane) reserveInTurn(ctx context.Context, shard int, lead time.Duration)
 		}
 		pass.Release()
 		if err == nil {
-			err = sleep(ctx, wait, changed)
+			err = l.await(ctx, wait, changed)
 		}
 		if err != nil {
 			return nil, err

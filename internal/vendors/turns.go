@@ -52,3 +52,19 @@ func (t turns) next(from, now time.Time, open time.Duration) time.Time {
 	}
 	return now
 }
+
+// look returns the first time at or past from at which to look whether the vendor
+// is back: each lookEvery it is the turn of another shard's owner.
+func (t turns) look(from time.Time) time.Time {
+	at := from.Truncate(lookEvery)
+	if at.Before(from) {
+		at = at.Add(lookEvery)
+	}
+	for range t.owned {
+		if t.owned[at.Unix()/int64(lookEvery/time.Second)%int64(len(t.owned))] {
+			break
+		}
+		at = at.Add(lookEvery)
+	}
+	return at
+}
