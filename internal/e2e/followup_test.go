@@ -56,7 +56,7 @@ func TestVerdictsAreFollowedUp(t *testing.T) {
 	w.awaitResults(30 * time.Second)
 	pictures := w.picturesTaken(requests)
 
-	w.eventually(40*time.Second, "everything archived and anonymised", func() bool {
+	w.eventually(90*time.Second, "everything archived and anonymised", func() bool {
 		return w.Checkout.Stats().Anonymized == len(requests) && w.revised() == 2 && consumers[0].metric("reauth_follow_ups_held") == 0
 	})
 	for key, picture := range pictures {

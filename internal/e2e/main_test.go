@@ -36,18 +36,15 @@ func sized[T any](full, small T) T {
 // without the race detector: the suite measures how well the quota is used.
 var consumerBinary, producerBinary string
 
-// atOnce is how many scenarios may take place at once, on the Kafka in memory:
+// atOnce is how many scenarios may take place at once: on the Kafka in memory
 // more than the machine has processors, since mostly they wait.
-const atOnce = "4"
+var atOnce = sized("3", "4")
 
-// concurrently lets a scenario take place beside others, unless they share a
-// cluster that one of them may ill-treat. Those that measure rates take place
-// alone.
+// concurrently lets a scenario take place beside others. Those that measure rates
+// take place alone, and so do those that ill-treat a cluster of all.
 func concurrently(t *testing.T) {
 	t.Helper()
-	if !realKafka {
-		t.Parallel()
-	}
+	t.Parallel()
 }
 
 // long leaves a scenario out of short runs.

@@ -80,11 +80,12 @@ func (w *world) slowDown(share float64) (end func()) {
 }
 
 func TestFaultsOfTheNetworkToKafka(t *testing.T) {
+	long(t)
 	if realKafka {
 		theCluster(t)
+	} else {
+		concurrently(t)
 	}
-	long(t)
-	concurrently(t)
 	w := newWorld(t, setting{proxied: true, sandbox: vendor(200*time.Millisecond, 60)})
 	brokers := w.proxyBrokers()
 	all := func(name, toxic string) (cure func()) {

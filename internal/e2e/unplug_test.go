@@ -7,7 +7,9 @@ import (
 
 func TestKafkaUnpluggedWhileCallsAreInFlight(t *testing.T) {
 	long(t)
-	concurrently(t)
+	if !realKafka {
+		concurrently(t)
+	}
 	t.Run("frozen", func(t *testing.T) {
 		c := theCluster(t)
 		unplug(t, newUnplugWorld(t, false), time.Minute, func() { c.do("freeze") }, func() { c.do("thaw") })
