@@ -36,6 +36,7 @@ func OpenStore(ctx context.Context, c config.Config, registerer prometheus.Regis
 		MaxPixels:      s.MaxPixels,
 		Timeout:        s.Timeout,
 		Hedge:          s.Hedge,
+		StoredDigest:   s.Digest == config.DigestStored,
 		Concurrency:    atOnce,
 		AfterVerdict:   afterVerdict(s.AfterVerdict),
 		Registerer:     registerer,

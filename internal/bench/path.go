@@ -22,6 +22,7 @@ type pathBench struct {
 	sizes   string
 	share   float64
 	profile string
+	stored  bool
 }
 
 func (b *pathBench) register(flags *flag.FlagSet) {
@@ -30,6 +31,7 @@ func (b *pathBench) register(flags *flag.FlagSet) {
 	flags.IntVar(&b.atATime, "in-flight", 256, "calls in flight at most")
 	flags.StringVar(&b.sizes, "sizes", "10:4000,100:4000,500:2000", "sizes of selfies in kB, each with the number of requests")
 	flags.Float64Var(&b.share, "share", 1, "share of those requests that is made")
+	flags.BoolVar(&b.stored, "stored-digest", false, "selfies were uploaded with a SHA-256, which selfies.digest says to take")
 	flags.StringVar(&b.profile, "profile", "", "write CPU profiles of the consumer, with symbols in the binary, to this folder")
 }
 
@@ -87,7 +89,14 @@ func (b *pathBench) round(ctx context.Context, kB, n int) (run pathRun, err erro
 	if run.floor, err = w.measureFloor(ctx, kB, n, warmUp, b.atATime); err != nil {
 		return run, err
 	}
-	c, err := w.startConsumer("REAUTH_VENDORS__ARGOS__MAX_IN_FLIGHT=" + strconv.Itoa(b.atATime))
+	settings := []string{"REAUTH_VENDORS__ARGOS__MAX_IN_FLIGHT=" + strconv.Itoa(b.atATime)}
+	if b.stored {
+		settings = append(settings, "REAUTH_SELFIES__DIGEST=stored")
+		if err := w.turn(ctx, `{"s3":{"checksum":"whole"}}`); err != nil {
+			return run, err
+		}
+	}
+	c, err := w.startConsumer(settings...)
 	if err != nil {
 		return run, err
 	}

@@ -22,7 +22,9 @@ type Selfies struct {
 	MaxPixels      int
 	Timeout        time.Duration
 	Hedge          bool
-	AfterVerdict   AfterVerdict
+	// Digest is DigestComputed or DigestStored.
+	Digest       string
+	AfterVerdict AfterVerdict
 }
 
 // AfterVerdict is what is done about a selfie, by outcome: AfterKeep, AfterTag or
@@ -31,6 +33,12 @@ type AfterVerdict struct {
 	Approved, Rejected, Unusable, Ineligible, Expired, Withdrawn, Failed string
 	TagKey, HoldTag                                                      string
 }
+
+// Where a selfie's digest comes from.
+const (
+	DigestComputed = "computed"
+	DigestStored   = "stored"
+)
 
 // What is done about a selfie after the verdict.
 const (
@@ -73,6 +81,10 @@ func (s *Selfies) describe(g group) {
 	one(g, &s.Hedge, switches, "hedge", "true",
 		`Fetch a selfie a second time when the first fetch takes longer than 95 % of the recent ones did, and take what comes
 		first. At most 5 % of the fetches, and none that memory would have to be waited for.`)
+	one(g, &s.Digest, texts, "digest", DigestComputed,
+		`Where selfie_sha256 comes from. computed: from the bytes that were fetched. stored: S3's own checksum, for selfies
+		that were uploaded with one of SHA-256, which saves a quarter of the CPU; others' is computed all the same.`,
+		oneOf(DigestComputed, DigestStored))
 	g.group("after_verdict", `What is done about a selfie once the result of its request is published. tag needs
 		s3:GetObjectTagging and s3:PutObjectTagging, delete s3:GetObjectTagging and s3:DeleteObject; a bucket that keeps
 		versions wants ObjectVersion for Object in each of them. There the version that was fetched is meant; elsewhere

@@ -183,7 +183,9 @@ func (a *Archive) read(ctx context.Context, content *buffer, source Source) (sum
 		return sum, a.failed(unusable(event.SelfieTooLarge))
 	}
 	content.fit(limit) // to less than before, so it cannot fail
-	sum, err = fill(content, body, limit)
+	digest := sha256.New()
+	err = fill(content, body, limit, digest)
+	digest.Sum(sum[:0])
 	switch {
 	case errors.Is(err, errLonger):
 		return sum, a.failed(unusable(event.SelfieTooLarge))

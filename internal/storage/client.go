@@ -92,6 +92,8 @@ type request struct {
 	ref Ref
 	// query names a part of it, such as tagging. The version of ref goes along.
 	query url.Values
+	// checksum asks for the object's stored checksum along with it.
+	checksum bool
 	// body is XML, empty for none.
 	body []byte
 }
@@ -112,6 +114,9 @@ func (c *client) send(ctx context.Context, r request) (*http.Response, error) {
 	}
 	r.address(sent.URL)
 	sent.Header = http.Header{"User-Agent": {"reauth"}}
+	if r.checksum {
+		sent.Header.Set("X-Amz-Checksum-Mode", "ENABLED")
+	}
 	digest := emptySHA256
 	if body != nil {
 		digest = r.describeBody(sent.Header)

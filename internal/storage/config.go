@@ -46,6 +46,9 @@ type Config struct {
 	Timeout time.Duration
 	// Hedge has a second GET help one that takes longer than most: see hedge.go.
 	Hedge bool
+	// StoredDigest has a selfie's digest be the SHA-256 that the store keeps with
+	// the object, where its uploader had it made; else it is computed.
+	StoredDigest bool
 	// AfterVerdict is what Dispose does.
 	AfterVerdict AfterVerdict
 	// Concurrency is how many idle connections are kept: with as many

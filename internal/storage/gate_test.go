@@ -168,7 +168,7 @@ func FuzzInspect(f *testing.F) {
 			t.Fatal(err)
 		}
 		defer b.release()
-		if _, err := fill(b, bytes.NewReader(content), 1<<20); err != nil {
+		if err := fill(b, bytes.NewReader(content), 1<<20, nil); err != nil {
 			t.Fatal(err)
 		}
 		b.fit(b.size)

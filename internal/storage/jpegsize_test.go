@@ -25,7 +25,7 @@ func holding(t *testing.T, m *memory, content []byte) *buffer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := fill(b, bytes.NewReader(content), int64(len(content))); err != nil {
+	if err := fill(b, bytes.NewReader(content), int64(len(content)), nil); err != nil {
 		t.Fatal(err)
 	}
 	return b

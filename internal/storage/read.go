@@ -3,10 +3,12 @@ package storage
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 
 	"reauth/internal/event"
@@ -62,7 +64,7 @@ func (s *Store) read(ctx context.Context, ref Ref) (object, *Error) {
 func (s *Store) get(ctx context.Context, ref Ref, content *buffer) (o object, need int64, fault *Error) {
 	getting, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
-	wanted := request{method: http.MethodGet, ref: ref}
+	wanted := request{method: http.MethodGet, ref: ref, checksum: s.storedDigest}
 	answer, err := s.client.send(getting, wanted)
 	if err != nil {
 		return o, 0, classify(ctx, getting, err)
@@ -90,7 +92,13 @@ func (s *Store) get(ctx context.Context, ref Ref, content *buffer) (o object, ne
 	if known && !content.fit(limit) {
 		return o, limit, nil
 	}
-	o.sum, err = fill(content, answer.Body, limit)
+	if sum, ok := storedSum(answer.Header); ok && known && s.storedDigest {
+		o.sum, err = sum, fill(content, answer.Body, limit, nil)
+	} else {
+		digest := sha256.New()
+		err = fill(content, answer.Body, limit, digest)
+		digest.Sum(o.sum[:0])
+	}
 	switch {
 	case errors.Is(err, errLonger):
 		return o, 0, unusable(event.SelfieTooLarge)
@@ -110,36 +118,47 @@ var (
 	errReservationUsed = errors.New("reservation is used up")
 )
 
+// storedSum reads the SHA-256 that S3 keeps with an object and has verified when it
+// was put. An object that was put in parts may have one of its parts' digests
+// instead, which ends in a hyphen and their number and is none of the content.
+func storedSum(h http.Header) (sum [sha256.Size]byte, ok bool) {
+	decoded, err := base64.StdEncoding.DecodeString(h.Get("X-Amz-Checksum-Sha256"))
+	if err != nil || len(decoded) != sha256.Size || strings.EqualFold(h.Get("X-Amz-Checksum-Type"), "COMPOSITE") {
+		return sum, false
+	}
+	return [sha256.Size]byte(decoded), true
+}
+
 // fill reads source to its end into content, growing its reservation while that
-// needs no wait, and returns the digest. It reads at most one byte more than
-// limit, to tell an end from an excess.
-func fill(content *buffer, source io.Reader, limit int64) (sum [sha256.Size]byte, err error) {
-	digest := sha256.New()
+// needs no wait, and into digest unless that is nil. It reads at most one byte more
+// than limit, to tell an end from an excess.
+func fill(content *buffer, source io.Reader, limit int64, digest io.Writer) (err error) {
 	for {
 		if content.size == limit {
 			var excess [1]byte
 			if _, err = io.ReadFull(source, excess[:]); err == nil {
-				return sum, errLonger
+				return errLonger
 			}
 		} else {
 			room := content.room(limit - content.size)
 			if room == nil {
 				if !content.fit(content.reserved + chunkSize) {
-					return sum, errReservationUsed
+					return errReservationUsed
 				}
 				continue
 			}
 			var n int
 			n, err = source.Read(room)
-			digest.Write(room[:n])
+			if digest != nil {
+				_, _ = digest.Write(room[:n]) // a hash's never fails
+			}
 			content.wrote(n)
 		}
 		if err == io.EOF {
-			digest.Sum(sum[:0])
-			return sum, nil
+			return nil
 		}
 		if err != nil {
-			return sum, err
+			return err
 		}
 	}
 }

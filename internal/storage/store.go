@@ -16,11 +16,13 @@ type Store struct {
 	maxBytes  int64
 	maxPixels int
 	timeout   time.Duration
-	memory    *memory
-	sizes     *estimate
-	hedges    *hedges // nil without hedging
-	after     AfterVerdict
-	metrics   *metrics
+	// storedDigest is Config.StoredDigest.
+	storedDigest bool
+	memory       *memory
+	sizes        *estimate
+	hedges       *hedges // nil without hedging
+	after        AfterVerdict
+	metrics      *metrics
 }
 
 // Open returns a store, or everything that is wrong with the configuration. It
@@ -40,15 +42,16 @@ func Open(ctx context.Context, c Config) (*Store, error) {
 		return nil, fmt.Errorf("opening selfie store: %w", err)
 	}
 	s := &Store{
-		client:    client,
-		buckets:   c.buckets(),
-		maxBytes:  c.MaxBytes,
-		maxPixels: c.MaxPixels,
-		timeout:   c.Timeout,
-		memory:    newMemory(c.MaxMemory, m),
-		sizes:     &estimate{max: c.MaxBytes},
-		after:     c.AfterVerdict,
-		metrics:   m,
+		client:       client,
+		buckets:      c.buckets(),
+		maxBytes:     c.MaxBytes,
+		maxPixels:    c.MaxPixels,
+		timeout:      c.Timeout,
+		storedDigest: c.StoredDigest,
+		memory:       newMemory(c.MaxMemory, m),
+		sizes:        &estimate{max: c.MaxBytes},
+		after:        c.AfterVerdict,
+		metrics:      m,
 	}
 	if c.Hedge {
 		s.hedges = newHedges(c.Timeout)

@@ -21,6 +21,9 @@ type Knobs struct {
 	Outage fault.Outage `json:"outage"`
 	// Latency comes before every answer.
 	Latency fault.Delay `json:"latency"`
+	// Checksum is the SHA-256 that every object was uploaded with: ChecksumWhole,
+	// ChecksumParts, or empty for none.
+	Checksum Checksum `json:"checksum"`
 	// SlowDownRate is the share, 0 to 1, of requests answered with SlowDown.
 	SlowDownRate float64 `json:"slow_down_rate"`
 }
@@ -30,7 +33,7 @@ func DefaultKnobs() Knobs { return Knobs{AccessKeyID: "sandbox"} }
 
 // Validate reports every value that makes no sense, joined.
 func (k Knobs) Validate() error {
-	faults := []error{k.Outage.Validate()}
+	faults := []error{k.Outage.Validate(), k.Checksum.validate()}
 	if k.SlowDownRate < 0 || k.SlowDownRate > 1 {
 		faults = append(faults, fmt.Errorf("slow_down_rate must be 0 to 1, is %v", k.SlowDownRate))
 	}

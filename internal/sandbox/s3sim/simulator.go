@@ -167,16 +167,17 @@ func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case r.Method == http.MethodPut && (r.URL.Query().Has("legal-hold") || r.URL.Query().Has("retention")):
 		s.objects.putLock(w, r)
 	default:
-		s.serveObject(w, r)
+		s.serveObject(w, r, knobs.Checksum)
 	}
 }
 
 // serveObject serves an object, or a bucket, itself.
-func (s *Simulator) serveObject(w http.ResponseWriter, r *http.Request) {
+func (s *Simulator) serveObject(w http.ResponseWriter, r *http.Request, checksum Checksum) {
 	version := r.URL.Query().Get("versionId")
 	switch r.Method {
 	case http.MethodGet, http.MethodHead:
 		s.objects.lockOf(r).describe(w.Header())
+		s.objects.describeChecksum(w.Header(), checksum, r)
 	case http.MethodDelete:
 		// Without a version nothing is lost: a marker is put in front of it.
 		if version != "" && s.objects.lockOf(r).holds(time.Now()) {
