@@ -44,7 +44,8 @@ func (b *Breaker) describe(g group) {
 		`A call that takes longer counts as a failed one. Pointless above a vendor's timeout.`,
 		between(time.Millisecond, 10*time.Minute))
 	one(g, &b.Open, durations, "open", "15s",
-		`How long no call is made before the vendor is tried again, by one replica for the whole group.`, between(10*time.Millisecond, time.Hour))
+		`How long no call is made before the vendor is tried again, by one replica for the whole group. Each second one replica
+		asks the vendor's free check; when that is answered, calls are tried at once.`, between(10*time.Millisecond, time.Hour))
 	one(g, &b.Probes, counts, "probes", "1",
 		`Calls made to try a vendor again; all must succeed for the breaker to close.`, between(1, 1000))
 }

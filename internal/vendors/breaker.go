@@ -19,7 +19,8 @@ type BreakerConfig struct {
 	Window   time.Duration
 	// SlowCall is the duration from which a call counts as failed; 0: never.
 	SlowCall time.Duration
-	// Open is how long no call is made before probing begins.
+	// Open is how long no call is made before probing begins, unless the vendor
+	// answers the free check sooner (lookout.go).
 	Open time.Duration
 	// Probes is how many calls in a row must succeed to close the breaker,
 	// and how many of them may be under way at once; one replica of the group
