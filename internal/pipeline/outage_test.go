@@ -22,6 +22,9 @@ type outage struct {
 	opened, closed time.Time
 }
 
+// errOut is the vendor's answer to calls and checks while it is out.
+var errOut error = &vendors.Error{Vendor: event.Argos, Op: "authenticate", Kind: vendors.Transient, Err: errors.New("HTTP 503")}
+
 // suffer lets the outage happen. change is made to each replica's lane.
 func suffer(t *testing.T, topics *fakeTopics, change func(*Config, *vendors.LaneConfig)) *outage {
 	t.Helper()
@@ -30,10 +33,12 @@ func suffer(t *testing.T, topics *fakeTopics, change func(*Config, *vendors.Lane
 	o.back = o.out.Add(time.Minute)
 	o.vendor.answer = func(_ vendors.Call, _ int) (vendors.Verdict, error) {
 		if now := time.Now(); now.After(o.out) && now.Before(o.back) {
-			return vendors.Verdict{}, &vendors.Error{Vendor: event.Argos, Op: "authenticate", Kind: vendors.Transient, Err: errors.New("HTTP 503")}
+			return vendors.Verdict{}, errOut
 		}
 		return vendors.Verdict{Outcome: event.Approved}, nil
 	}
+	time.AfterFunc(time.Until(o.out), func() { o.vendor.set(func() { o.vendor.check = errOut }) })
+	time.AfterFunc(time.Until(o.back), func() { o.vendor.set(func() { o.vendor.check = nil }) })
 	for id := range 3 {
 		w := join(t, topics, o.vendor, func(c *Config, l *vendors.LaneConfig) {
 			c.MaxOpen, c.MaxBacklog = 5000, 64<<20
@@ -105,15 +110,15 @@ func TestAGroupProbesAVendorThatIsOutAsOne(t *testing.T) {
 				break
 			}
 		}
-		hits, full := o.hits(o.opened, o.back), o.fullRate(first)
-		t.Logf("%d calls of the outage before the first breaker opened, %d after; first call %v after the recovery, full rate %v after that, all closed %v after the recovery",
+		hits, full := o.hits(o.opened, o.back), o.fullRate(o.back)
+		t.Logf("%d calls of the outage before the first breaker opened, %d after; first call %v after the recovery, full rate %v after it, all closed %v after it",
 			o.hits(o.out, o.opened), hits, first.Sub(o.back), full, o.closed.Sub(o.back))
 		// Four periods of 15 s, a probe each, and what was under way.
 		if hits > 4+1 {
 			t.Errorf("%d calls were made to a vendor that was known to be out", hits)
 		}
 		if full > 2*time.Second {
-			t.Errorf("full rate was reached %v after the first call that succeeded", full)
+			t.Errorf("full rate was reached %v after the recovery", full)
 		}
 	})
 }
