@@ -4,7 +4,6 @@ import (
 	"context"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"strings"
 	"sync/atomic"
@@ -21,13 +20,8 @@ import (
 // serve returns an adapter whose vendor is handler.
 func serve(t *testing.T, handler http.HandlerFunc) *Adapter {
 	t.Helper()
-	server := httptest.NewServer(handler)
-	client := vendors.NewHTTPClient(vendors.HTTPOptions{})
-	t.Cleanup(func() {
-		client.CloseIdleConnections()
-		server.Close()
-	})
-	a, err := New(Config{BaseURL: server.URL + "/v3/", APIKey: func() (string, error) { return "key-1", nil }, Client: client})
+	baseURL, client := vendortest.Serve(t, handler)
+	a, err := New(Config{BaseURL: baseURL + "/v3/", APIKey: func() (string, error) { return "key-1", nil }, Client: client})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,7 +78,7 @@ func TestRequestAsItArrives(t *testing.T) {
 		if _, sent := r.MultipartForm.Value["userId"]; sent {
 			t.Error("an empty userId was sent")
 		}
-		say(w, 200, golden(t, "approved.json"))
+		say(w, 200, vendortest.Golden(t, "approved.json"))
 	})
 	v, err := a.Authenticate(t.Context(), vendors.Call{SubmissionID: " sub-1\t", CF1: "x", Selfie: selfie})
 	if err != nil || v.Outcome != event.Approved {
@@ -168,7 +162,7 @@ func TestCheck(t *testing.T) {
 	}{
 		{200, "[]", 0},
 		{200, `[{"faceAuth_projectId":"p","data":[],"nextPage_key":null}]`, 0},
-		{200, golden(t, "list_flat.json"), 0},
+		{200, vendortest.Golden(t, "list_flat.json"), 0},
 		{200, "<html>", vendors.LaneFault},
 		{200, "{}", vendors.LaneFault},
 		{200, `{"status":"up"}`, vendors.LaneFault},
@@ -254,7 +248,7 @@ func pages(t *testing.T, queries *[]url.Values, byKey map[string]string) *Adapte
 
 func TestFindReadsEveryPage(t *testing.T) {
 	var queries []url.Values
-	a := pages(t, &queries, map[string]string{"": golden(t, "list_paged_1.json"), "auth-0006": golden(t, "list_paged_2.json")})
+	a := pages(t, &queries, map[string]string{"": vendortest.Golden(t, "list_paged_1.json"), "auth-0006": vendortest.Golden(t, "list_paged_2.json")})
 	// create_time has milliseconds: a call made just after since may bear the
 	// millisecond before it.
 	since := time.Date(2026, 2, 3, 13, 0, 0, 400_000, time.FixedZone("", 3600))
@@ -281,7 +275,7 @@ func TestFindReadsEveryPage(t *testing.T) {
 
 func TestFindReadsTheOlderList(t *testing.T) {
 	var queries []url.Values
-	a := pages(t, &queries, map[string]string{"": golden(t, "list_flat.json")})
+	a := pages(t, &queries, map[string]string{"": vendortest.Golden(t, "list_flat.json")})
 	got, err := find(t, a, vendors.Call{SubmissionID: "sub-1"}, time.Date(2026, 2, 3, 12, 0, 0, 0, time.UTC))
 	if err != nil {
 		t.Fatal(err)

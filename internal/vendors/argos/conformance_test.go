@@ -19,11 +19,11 @@ func TestConformance(t *testing.T) {
 			})
 		},
 		Answers: []vendortest.Answer{
-			{Name: "approved", Handler: vendortest.Reply(200, golden(t, "approved.json")), Outcome: event.Approved},
-			{Name: "rejected", Handler: vendortest.Reply(200, golden(t, "rejected.json")), Outcome: event.Rejected},
-			{Name: "rejected with 400", Handler: vendortest.Reply(400, golden(t, "rejected.json")), Outcome: event.Rejected},
-			{Name: "no face", Handler: vendortest.Reply(400, golden(t, "error_code.json")), Outcome: event.Unusable},
-			{Name: "submission unknown", Handler: vendortest.Reply(200, golden(t, "error_text.json")), Outcome: event.Ineligible},
+			{Name: "approved", Handler: vendortest.Reply(200, vendortest.Golden(t, "approved.json")), Outcome: event.Approved},
+			{Name: "rejected", Handler: vendortest.Reply(200, vendortest.Golden(t, "rejected.json")), Outcome: event.Rejected},
+			{Name: "rejected with 400", Handler: vendortest.Reply(400, vendortest.Golden(t, "rejected.json")), Outcome: event.Rejected},
+			{Name: "no face", Handler: vendortest.Reply(400, vendortest.Golden(t, "error_code.json")), Outcome: event.Unusable},
+			{Name: "submission unknown", Handler: vendortest.Reply(200, vendortest.Golden(t, "error_text.json")), Outcome: event.Ineligible},
 		},
 		Call: vendors.Call{SubmissionID: "sub-1"},
 		Statuses: map[int]vendortest.Want{

@@ -12,6 +12,7 @@ import (
 
 	"reauth/internal/event"
 	"reauth/internal/vendors"
+	"reauth/internal/vendors/vendortest"
 )
 
 var at = time.Date(2026, 2, 3, 4, 5, 6, 789e6, time.UTC)
@@ -42,11 +43,11 @@ func TestVerdicts(t *testing.T) {
 		body   string
 		want   vendors.Verdict
 	}{
-		{"approved", 200, golden(t, "approved.json"), vendors.Verdict{
+		{"approved", 200, vendortest.Golden(t, "approved.json"), vendors.Verdict{
 			Outcome: event.Approved, Reference: "auth-0001", Liveness: event.LivenessNone, At: at,
 			Scores: map[string]float64{"similarity": 97.1, "occlusion": 99},
 		}},
-		{"rejected, every code in odd case, scores clamped", 200, golden(t, "rejected.json"), vendors.Verdict{
+		{"rejected, every code in odd case, scores clamped", 200, vendortest.Golden(t, "rejected.json"), vendors.Verdict{
 			Outcome:   event.Rejected,
 			Reasons:   []event.Reason{event.SimilarityBelowThreshold, event.FaceOccluded, event.FaceProtectionMissing, event.HeadProtectionMissing},
 			Codes:     []string{"face_compare_underscore", "face_occluded_FAIL", "face_cover_fail", "Head_Cover_Fail"},
@@ -191,7 +192,7 @@ func TestFaults(t *testing.T) {
 func TestHalfAnAnswerIsNone(t *testing.T) {
 	a := &Adapter{now: time.Now}
 	for _, status := range []int{200, 400} {
-		_, err := a.decode(vendors.Answer{Status: status, Body: []byte(golden(t, "approved.json")), Err: vendors.ErrAnswerTooLong, Reached: true})
+		_, err := a.decode(vendors.Answer{Status: status, Body: []byte(vendortest.Golden(t, "approved.json")), Err: vendors.ErrAnswerTooLong, Reached: true})
 		e := fault(t, err)
 		if e.Kind != vendors.Transient || !e.Unknown || !errors.Is(err, vendors.ErrAnswerTooLong) {
 			t.Errorf("HTTP %d: %v (unknown %v), want transient, unknown, with the cause", status, e, e.Unknown)

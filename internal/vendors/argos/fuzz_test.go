@@ -12,6 +12,7 @@ import (
 
 	"reauth/internal/event"
 	"reauth/internal/vendors"
+	"reauth/internal/vendors/vendortest"
 )
 
 // ownWords are all that an error of the decoder may consist of.
@@ -28,8 +29,8 @@ func ownWords() []string {
 
 func FuzzDecode(f *testing.F) {
 	for _, name := range []string{"approved.json", "rejected.json", "error_code.json", "error_text.json", "list_flat.json"} {
-		f.Add(200, []byte(golden(f, name)))
-		f.Add(400, []byte(golden(f, name)))
+		f.Add(200, []byte(vendortest.Golden(f, name)))
+		f.Add(400, []byte(vendortest.Golden(f, name)))
 	}
 	f.Add(403, []byte(`{"message":"Forbidden"}`))
 	f.Add(200, []byte(`{"auth_status":"approved","fail_code":["x"]}`))

@@ -7,8 +7,6 @@ import (
 	"io"
 	"mime"
 	"mime/multipart"
-	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -18,16 +16,6 @@ import (
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
-
-// golden returns a file of testdata.
-func golden(tb testing.TB, name string) string {
-	tb.Helper()
-	b, err := os.ReadFile(filepath.Join("testdata", name))
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return string(b)
-}
 
 const boundary = "reauth-golden-boundary"
 
@@ -55,14 +43,7 @@ func TestFormIsTheGoldenOne(t *testing.T) {
 			if want := "multipart/form-data; boundary=" + boundary; contentType != want {
 				t.Errorf("content type %q, want %q", contentType, want)
 			}
-			if *update {
-				if err := os.WriteFile(filepath.Join("testdata", c.file), sent, 0o600); err != nil {
-					t.Fatal(err)
-				}
-			}
-			if diff := cmp.Diff(golden(t, c.file), string(sent)); diff != "" {
-				t.Errorf("form differs from %s (-want +got):\n%s", c.file, diff)
-			}
+			vendortest.WantGolden(t, c.file, string(sent), *update)
 		})
 	}
 }

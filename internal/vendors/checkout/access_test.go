@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"reauth/internal/vendors"
+	"reauth/internal/vendors/vendortest"
 )
 
 func isToken(r *http.Request) bool { return r.URL.Path == "/connect/token" }
@@ -18,7 +19,7 @@ func TestSecretsAreReadAtEveryUse(t *testing.T) {
 	var shown []string
 	a := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		shown = append(shown, r.PostFormValue("client_secret"))
-		say(w, 200, golden(t, "token.json"))
+		say(w, 200, vendortest.Golden(t, "token.json"))
 	})
 	for _, secret := range []string{"old\n", "new\n"} {
 		a.access.tokens = vendors.NewTokens((&oauth{
@@ -59,7 +60,7 @@ func TestSecondRefusedTokenPausesTheLane(t *testing.T) {
 		case refusals.Add(-1) >= 0:
 			say(w, 401, "")
 		default:
-			say(w, 201, golden(t, "created.json"))
+			say(w, 201, vendortest.Golden(t, "created.json"))
 		}
 	})
 	step := func() string {
@@ -78,10 +79,10 @@ func TestTokenIsFetchedOnceForAll(t *testing.T) {
 	a := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		if isToken(r) {
 			tokens.Add(1)
-			say(w, 200, golden(t, "token.json"))
+			say(w, 200, vendortest.Golden(t, "token.json"))
 			return
 		}
-		say(w, 201, golden(t, "created.json"))
+		say(w, 201, vendortest.Golden(t, "created.json"))
 	})
 	var all sync.WaitGroup
 	for range 30 {

@@ -10,6 +10,7 @@ import (
 
 	"reauth/internal/event"
 	"reauth/internal/vendors"
+	"reauth/internal/vendors/vendortest"
 )
 
 func TestNewReportsWhatIsWrong(t *testing.T) {
@@ -322,7 +323,7 @@ func TestCheck(t *testing.T) {
 func TestAssetsComePageByPage(t *testing.T) {
 	h := newHosted()
 	a := h.adapter(t, nil)
-	h.answer = saying(200, golden(t, "assets.json"))
+	h.answer = saying(200, vendortest.Golden(t, "assets.json"))
 	assets, more, err := a.Assets(t.Context(), "fav_1", "fatp_1", 0)
 	if err != nil || more {
 		t.Fatalf("more %v, %v", more, err)
@@ -363,7 +364,7 @@ func TestAssetsComePageByPage(t *testing.T) {
 func TestAttemptsComePageByPage(t *testing.T) {
 	h := newHosted()
 	a := h.adapter(t, nil)
-	h.answer = saying(200, golden(t, "attempts.json"))
+	h.answer = saying(200, vendortest.Golden(t, "attempts.json"))
 	attempts, more, err := a.Attempts(t.Context(), "fav_1", 0)
 	if err != nil || more {
 		t.Fatalf("more %v, %v", more, err)

@@ -30,14 +30,14 @@ func TestConformance(t *testing.T) {
 	// A 404 about an id of the vendor's own that may be a proxy's.
 	gone := map[int]vendortest.Want{http.StatusNotFound: {Kind: vendors.Transient}}
 	pending := func(name string, status int, file string) vendortest.Answer {
-		return vendortest.Answer{Name: name, Handler: vendortest.Reply(status, golden(t, file)), Pending: true}
+		return vendortest.Answer{Name: name, Handler: vendortest.Reply(status, vendortest.Golden(t, file)), Pending: true}
 	}
 	for name, s := range map[string]vendortest.Suite{
 		"start": {
 			Answers: []vendortest.Answer{
 				pending("created", 201, "created.json"),
 				pending("created with 200", 200, "created.json"),
-				{Name: "applicant unknown", Handler: vendortest.Reply(422, golden(t, "error_applicant.json"))},
+				{Name: "applicant unknown", Handler: vendortest.Reply(422, vendortest.Golden(t, "error_applicant.json"))},
 			},
 			Call: theCall(),
 		},
@@ -56,8 +56,8 @@ func TestConformance(t *testing.T) {
 		},
 		"look": {
 			Answers: []vendortest.Answer{
-				{Name: "approved", Handler: vendortest.Reply(200, golden(t, "approved.json")), Outcome: event.Approved},
-				{Name: "declined", Handler: vendortest.Reply(200, golden(t, "declined.json")), Outcome: event.Rejected},
+				{Name: "approved", Handler: vendortest.Reply(200, vendortest.Golden(t, "approved.json")), Outcome: event.Approved},
+				{Name: "declined", Handler: vendortest.Reply(200, vendortest.Golden(t, "declined.json")), Outcome: event.Rejected},
 				pending("created", 200, "created.json"),
 			},
 			Call:     in(stepLook, false),
@@ -77,7 +77,7 @@ func TestConformance(t *testing.T) {
 			},
 			Answers: []vendortest.Answer{pending("created", 201, "created.json")},
 			Paid:    func(r *http.Request) bool { return strings.HasPrefix(r.URL.Path, pathRoot) },
-			Free:    vendortest.Reply(200, golden(t, "token.json")),
+			Free:    vendortest.Reply(200, vendortest.Golden(t, "token.json")),
 			Call:    theCall(),
 			// The first refusal of a token: see TestSecondRefusedTokenPausesTheLane.
 			Statuses: map[int]vendortest.Want{http.StatusUnauthorized: {Kind: vendors.Transient}},

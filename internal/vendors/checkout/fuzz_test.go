@@ -11,6 +11,7 @@ import (
 
 	"reauth/internal/event"
 	"reauth/internal/vendors"
+	"reauth/internal/vendors/vendortest"
 )
 
 // ownWords are all that the code of an error may be.
@@ -28,10 +29,10 @@ func FuzzSteps(f *testing.F) {
 		"error_applicant.json", "error_conflict.json", "assets.json", "token.json",
 	} {
 		for n := range next {
-			f.Add(uint8(n), 200, []byte(golden(f, name)))
+			f.Add(uint8(n), 200, []byte(vendortest.Golden(f, name)))
 		}
-		f.Add(uint8(1), 409, []byte(golden(f, name)))
-		f.Add(uint8(0), 422, []byte(golden(f, name)))
+		f.Add(uint8(1), 409, []byte(vendortest.Golden(f, name)))
+		f.Add(uint8(0), 422, []byte(vendortest.Golden(f, name)))
 	}
 	f.Add(uint8(3), 200, []byte(`{"id":"fav_1","status":"declined","STATUS":"approved"}`))
 	f.Add(uint8(3), 404, []byte(`{"error_type":"x"}`))
@@ -98,7 +99,7 @@ func judgeVerdict(t *testing.T, v vendors.Verdict, next step, status int, body [
 // FuzzWebhook sends any body, signed: only an event about a face authentication
 // is news, and what is not signed never is.
 func FuzzWebhook(f *testing.F) {
-	f.Add([]byte(golden(f, "event.json")))
+	f.Add([]byte(vendortest.Golden(f, "event.json")))
 	f.Add([]byte(eventOf("evt_1", "face_authentication_created", "fav_1", created)))
 	f.Add([]byte(eventOf("evt_1", "payment_approved", "fav_1", created)))
 	f.Add([]byte(`{"id":"evt_1","type":"face_authentication","data":null}`))

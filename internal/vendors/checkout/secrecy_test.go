@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"reauth/internal/vendors"
+	"reauth/internal/vendors/vendortest"
 )
 
 // spills looks for what the golden answers hold of persons, for links and for the
@@ -42,7 +43,7 @@ func TestNothingSecretIsKept(t *testing.T) {
 				if next != "" {
 					c.State = state{Next: next, ID: "fav_1", Attempt: "fatp_1", Until: theStart.Add(time.Hour).UnixMilli()}.text()
 				}
-				h.answer = saying(status, golden(t, file))
+				h.answer = saying(status, vendortest.Golden(t, file))
 				v, err := a.Authenticate(t.Context(), c)
 				if v.Pending != nil && v.Pending.Invite != nil {
 					v.Pending.Invite.URL = ""

@@ -22,6 +22,7 @@ import (
 
 	"reauth/internal/event"
 	"reauth/internal/vendors"
+	"reauth/internal/vendors/vendortest"
 )
 
 const signatureKey = "canary-signature-key"
@@ -90,7 +91,7 @@ func eventOf(id, kind, fav, status string) string {
 
 func TestEventsBecomeNews(t *testing.T) {
 	r := receive(t, nil)
-	want(t, r.take(t, delivered(golden(t, "event.json"))), http.StatusNoContent)
+	want(t, r.take(t, delivered(vendortest.Golden(t, "event.json"))), http.StatusNoContent)
 	want(t, r.news, []vendors.News{{Vendor: event.Checkout, Reference: "fav_1", Outcome: event.Approved}})
 	for status, outcome := range map[string]event.Outcome{
 		created: "", pending: "", captureInProgress: "", checksInProgress: "", retryRequired: "", "": "", "new": "",
@@ -232,7 +233,7 @@ func TestWhatIsNoEventOfOurs(t *testing.T) {
 func TestOnlyPostIsTaken(t *testing.T) {
 	r := receive(t, nil)
 	for _, method := range []string{http.MethodGet, http.MethodPut, http.MethodHead, http.MethodOptions} {
-		request := delivered(golden(t, "event.json"))
+		request := delivered(vendortest.Golden(t, "event.json"))
 		request.Method = method
 		w := httptest.NewRecorder()
 		r.ServeHTTP(w, request)
@@ -286,7 +287,7 @@ func TestTheVendorIsNotKeptWaiting(t *testing.T) {
 		r := receive(t, func(c *WebhookConfig) {
 			c.Tell = func(ctx context.Context, _ vendors.News) error { <-ctx.Done(); return context.Cause(ctx) }
 		})
-		want(t, r.take(t, delivered(golden(t, "event.json"))), http.StatusServiceUnavailable)
+		want(t, r.take(t, delivered(vendortest.Golden(t, "event.json"))), http.StatusServiceUnavailable)
 		if !strings.Contains(r.logged.String(), errTellTimeout.Error()) {
 			t.Errorf("logged: %s", &r.logged)
 		}
@@ -303,7 +304,7 @@ func TestUnreadableKeysAreNoForgeries(t *testing.T) {
 			func(c *WebhookConfig) { c.Secret = secret }, func(c *WebhookConfig) { c.Authorization = secret },
 		} {
 			r := receive(t, change)
-			want(t, r.take(t, delivered(golden(t, "event.json"))), http.StatusServiceUnavailable)
+			want(t, r.take(t, delivered(vendortest.Golden(t, "event.json"))), http.StatusServiceUnavailable)
 			if strings.Contains(r.logged.String(), "canary") {
 				t.Errorf("logged: %s", &r.logged)
 			}

@@ -95,10 +95,10 @@ func TestReferenceIsComparedNotSent(t *testing.T) {
 			t.Errorf("the reference was sent (%v)", err)
 		}
 		if isToken(r) {
-			say(w, 200, golden(t, "token.json"))
+			say(w, 200, vendortest.Golden(t, "token.json"))
 			return
 		}
-		say(w, 200, golden(t, "v2_approved.json"))
+		say(w, 200, vendortest.Golden(t, "v2_approved.json"))
 	})
 	v, err := a.Authenticate(t.Context(), call(" "+reference+"\t", vendortest.NewSelfie(64)))
 	if err != nil || v.Outcome != event.Approved {
@@ -116,7 +116,7 @@ func TestSecretIsReadForEveryToken(t *testing.T) {
 	a := serveVersion(t, V2, func(w http.ResponseWriter, r *http.Request) {
 		if isToken(r) {
 			secrets = append(secrets, r.URL.Query().Get("clientSecret"))
-			say(w, 200, golden(t, "token.json"))
+			say(w, 200, vendortest.Golden(t, "token.json"))
 			return
 		}
 		say(w, 200, "{}")
@@ -154,7 +154,7 @@ func TestCheck(t *testing.T) {
 	} {
 		a := serve(t, func(w http.ResponseWriter, r *http.Request) {
 			if isToken(r) {
-				say(w, 200, golden(t, "token.json"))
+				say(w, 200, vendortest.Golden(t, "token.json"))
 				return
 			}
 			if got := r.Method + " " + r.URL.String(); got != "GET /kycrules/api/kycrules" || r.Header.Get("Authorization") != "Bearer canary-token-5e0d" {
@@ -182,7 +182,7 @@ func TestCheckReplacesARevokedToken(t *testing.T) {
 		switch {
 		case isToken(r):
 			tokens.Add(1)
-			say(w, 200, golden(t, "token.json"))
+			say(w, 200, vendortest.Golden(t, "token.json"))
 		case tokens.Load() == 1:
 			say(w, 401, "")
 		default:
@@ -202,10 +202,10 @@ func TestCheckOfBlazeFetchesAToken(t *testing.T) {
 			t.Errorf("request %s", r.URL)
 		}
 		if tokens.Add(1) == 3 {
-			say(w, 422, golden(t, "envelope_error.json"))
+			say(w, 422, vendortest.Golden(t, "envelope_error.json"))
 			return
 		}
-		say(w, 200, golden(t, "token.json"))
+		say(w, 200, vendortest.Golden(t, "token.json"))
 	})
 	for range 2 {
 		if err := a.Check(t.Context()); err != nil {

@@ -12,17 +12,17 @@ import (
 func TestConformance(t *testing.T) {
 	answers := map[APIVersion][]vendortest.Answer{
 		V2: {
-			{Name: "approved", Handler: vendortest.Reply(200, golden(t, "v2_approved.json")), Outcome: event.Approved},
-			{Name: "other person", Handler: vendortest.Reply(200, golden(t, "v2_other.json")), Outcome: event.Rejected},
-			{Name: "no match", Handler: vendortest.Reply(200, golden(t, "v2_nomatch.json")), Outcome: event.Rejected},
+			{Name: "approved", Handler: vendortest.Reply(200, vendortest.Golden(t, "v2_approved.json")), Outcome: event.Approved},
+			{Name: "other person", Handler: vendortest.Reply(200, vendortest.Golden(t, "v2_other.json")), Outcome: event.Rejected},
+			{Name: "no match", Handler: vendortest.Reply(200, vendortest.Golden(t, "v2_nomatch.json")), Outcome: event.Rejected},
 			{Name: "no match with 404", Handler: vendortest.Reply(404, `{"responseCode":8013}`), Outcome: event.Rejected},
-			{Name: "no face with 400", Handler: vendortest.Reply(400, golden(t, "v2_error.json")), Outcome: event.Unusable},
+			{Name: "no face with 400", Handler: vendortest.Reply(400, vendortest.Golden(t, "v2_error.json")), Outcome: event.Unusable},
 		},
 		Blaze: {
-			{Name: "approved", Handler: vendortest.Reply(200, golden(t, "blaze_approved.json")), Outcome: event.Approved},
-			{Name: "other person", Handler: vendortest.Reply(200, golden(t, "blaze_other.json")), Outcome: event.Rejected},
-			{Name: "no match", Handler: vendortest.Reply(200, golden(t, "blaze_nomatch.json")), Outcome: event.Rejected},
-			{Name: "no face", Handler: vendortest.Reply(200, golden(t, "blaze_error.json")), Outcome: event.Unusable},
+			{Name: "approved", Handler: vendortest.Reply(200, vendortest.Golden(t, "blaze_approved.json")), Outcome: event.Approved},
+			{Name: "other person", Handler: vendortest.Reply(200, vendortest.Golden(t, "blaze_other.json")), Outcome: event.Rejected},
+			{Name: "no match", Handler: vendortest.Reply(200, vendortest.Golden(t, "blaze_nomatch.json")), Outcome: event.Rejected},
+			{Name: "no face", Handler: vendortest.Reply(200, vendortest.Golden(t, "blaze_error.json")), Outcome: event.Unusable},
 		},
 	}
 	for version, answers := range answers {
@@ -39,7 +39,7 @@ func TestConformance(t *testing.T) {
 				},
 				Answers: answers,
 				Paid:    func(r *http.Request) bool { return r.URL.Path == generations[version].search },
-				Free:    vendortest.Reply(200, golden(t, "token.json")),
+				Free:    vendortest.Reply(200, vendortest.Golden(t, "token.json")),
 				Call:    vendors.Call{SubmissionID: reference},
 				Secrets: []string{"canary-token-5e0d", "CANARY-NAME", "CANARY-DOC", "1984-canary-05"},
 				Statuses: map[int]vendortest.Want{

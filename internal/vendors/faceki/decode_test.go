@@ -14,6 +14,7 @@ import (
 
 	"reauth/internal/event"
 	"reauth/internal/vendors"
+	"reauth/internal/vendors/vendortest"
 )
 
 // decoder returns an adapter that makes no call.
@@ -129,7 +130,7 @@ func TestRuleBlaze(t *testing.T) {
 		{"result of a strange kind", body(mine), "transient no_verdict, unknown"},
 		{"status false", strings.Replace(body(`[`+mine+`]`), "true", "false", 1), "transient no_verdict, unknown"},
 		{"another code", strings.Replace(body(`[`+mine+`]`), "200", "5008", 1), "rejected other_rejection"},
-		{"V2's answer", golden(t, "v2_approved.json"), "transient no_verdict, unknown"},
+		{"V2's answer", vendortest.Golden(t, "v2_approved.json"), "transient no_verdict, unknown"},
 	} {
 		v, err := read(t, Blaze, 200, c.body)
 		if got := summary(t, v, err); got != c.want {
@@ -168,7 +169,7 @@ func TestGoldenAnswers(t *testing.T) {
 		if strings.HasPrefix(file, "blaze") {
 			version = Blaze
 		}
-		got, err := read(t, version, 200, golden(t, file))
+		got, err := read(t, version, 200, vendortest.Golden(t, file))
 		if err != nil {
 			t.Errorf("%s: %v", file, err)
 		}
@@ -180,7 +181,7 @@ func TestGoldenAnswers(t *testing.T) {
 
 // TestWhatIsNoSuccess: an answer that would be an approval but for one thing.
 func TestWhatIsNoSuccess(t *testing.T) {
-	good := golden(t, "v2_approved.json")
+	good := vendortest.Golden(t, "v2_approved.json")
 	for _, c := range []struct {
 		name, old, new string
 		status         int
@@ -221,7 +222,7 @@ func TestWhatIsNoSuccess(t *testing.T) {
 	if got := summary(t, v, err); got != "transient unreadable_answer, unknown" {
 		t.Errorf("answer cut off: %s", got)
 	}
-	many := strings.Replace(golden(t, "v2_nomatch.json"), `"kyc_records": []`, `"kyc_records": [`+strings.Repeat("{},", maxMatches)+`{}]`, 1)
+	many := strings.Replace(vendortest.Golden(t, "v2_nomatch.json"), `"kyc_records": []`, `"kyc_records": [`+strings.Repeat("{},", maxMatches)+`{}]`, 1)
 	v, err = read(t, V2, 200, many)
 	if got := summary(t, v, err); got != "transient unreadable_answer, unknown" {
 		t.Errorf("endless records: %s", got)
@@ -313,7 +314,7 @@ func TestStatusInTheBody(t *testing.T) {
 			t.Errorf("statusCode %d: %s, want %s", status, got, want)
 		}
 	}
-	v, err := read(t, V2, 422, golden(t, "envelope_error.json"))
+	v, err := read(t, V2, 422, vendortest.Golden(t, "envelope_error.json"))
 	if got := summary(t, v, err); got != "refused " {
 		t.Errorf("envelope of the token page: %s", got)
 	}
@@ -321,11 +322,11 @@ func TestStatusInTheBody(t *testing.T) {
 
 func TestAmbiguousIsHeldWhenAskedTo(t *testing.T) {
 	for file, version := range map[string]APIVersion{"v2_two.json": V2, "blaze_two.json": Blaze} {
-		_, err := decoder(t, version, HoldAmbiguous, nil).decode(answerOf(200, golden(t, file)), reference)
+		_, err := decoder(t, version, HoldAmbiguous, nil).decode(answerOf(200, vendortest.Golden(t, file)), reference)
 		if e := fault(t, err); e.Kind != vendors.Refused || e.Code != codeAmbiguous || e.Unknown {
 			t.Errorf("%s: %v (unknown %v), want refused ambiguous", file, e, e.Unknown)
 		}
-		v, err := decoder(t, version, HoldAmbiguous, nil).decode(answerOf(200, golden(t, string(version)+"_approved.json")), reference)
+		v, err := decoder(t, version, HoldAmbiguous, nil).decode(answerOf(200, vendortest.Golden(t, string(version)+"_approved.json")), reference)
 		if err != nil || v.Outcome != event.Approved {
 			t.Errorf("%s: %v, %v for a plain match", file, v, err)
 		}
@@ -341,7 +342,7 @@ reauth_matched_other_person_total{vendor="faceki"} %d
 `
 	for n, file := range []string{"v2_approved.json", "v2_other.json", "v2_nomatch.json", "v2_two.json", "v2_other.json"} {
 		count := map[int]int{0: 0, 1: 1, 2: 1, 3: 1, 4: 2}[n]
-		if _, err := a.decode(answerOf(200, golden(t, file)), reference); err != nil {
+		if _, err := a.decode(answerOf(200, vendortest.Golden(t, file)), reference); err != nil {
 			t.Fatal(err)
 		}
 		if err := testutil.GatherAndCompare(registry, strings.NewReader(fmt.Sprintf(want, count))); err != nil {

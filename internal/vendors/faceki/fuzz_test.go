@@ -9,6 +9,7 @@ import (
 
 	"reauth/internal/event"
 	"reauth/internal/vendors"
+	"reauth/internal/vendors/vendortest"
 )
 
 // ownWords are all that an error of the decoder may consist of.
@@ -28,8 +29,8 @@ func FuzzDecode(f *testing.F) {
 		"v2_approved", "v2_other", "v2_two", "v2_again", "v2_inactive", "v2_stray", "v2_norecords", "v2_nomatch", "v2_error",
 		"blaze_approved", "blaze_other", "blaze_two", "blaze_failed", "blaze_nomatch", "blaze_error", "envelope_error",
 	} {
-		f.Add(200, []byte(golden(f, name+".json")), strings.HasPrefix(name, "blaze"))
-		f.Add(400, []byte(golden(f, name+".json")), strings.HasPrefix(name, "v2"))
+		f.Add(200, []byte(vendortest.Golden(f, name+".json")), strings.HasPrefix(name, "blaze"))
+		f.Add(400, []byte(vendortest.Golden(f, name+".json")), strings.HasPrefix(name, "v2"))
 	}
 	f.Add(502, []byte("<html>"), false)
 	f.Add(200, []byte(`{"responseCode":0,"data":{"face_verified":true,"face_verified":false}}`), false)

@@ -8,15 +8,9 @@ import (
 	"mime"
 	"mime/multipart"
 	"net/http"
-	"net/http/httptest"
-	"net/http/httputil"
-	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
 
 	"reauth/internal/vendors"
 	"reauth/internal/vendors/vendortest"
@@ -24,54 +18,27 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
-// golden returns a file of testdata.
-func golden(tb testing.TB, name string) string {
-	tb.Helper()
-	b, err := os.ReadFile(filepath.Join("testdata", name))
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return string(b)
-}
-
-var (
-	boundaries = regexp.MustCompile(`[0-9a-f]{60}`)
-	hosts      = regexp.MustCompile(`127\.0\.0\.1:\d+`)
-)
+var boundaries = regexp.MustCompile(`[0-9a-f]{60}`)
 
 // TestRequestsAreTheGoldenOnes holds both calls of both generations, as they
-// arrive at the vendor, against testdata. What differs from run to run (boundary
-// and port) is written out.
+// arrive at the vendor, against testdata. The boundary, which differs from run
+// to run, is written out.
 func TestRequestsAreTheGoldenOnes(t *testing.T) {
 	for _, version := range []APIVersion{V2, Blaze} {
 		t.Run(string(version), func(t *testing.T) {
 			var sent strings.Builder
 			a := serveVersion(t, version, func(w http.ResponseWriter, r *http.Request) {
-				dump, err := httputil.DumpRequest(r, true)
-				if err != nil {
-					t.Error(err)
-				}
-				dump = hosts.ReplaceAll(boundaries.ReplaceAll(dump, []byte("BOUNDARY")), []byte("vendor.example"))
-				sent.Write(bytes.ReplaceAll(dump, []byte("\r\n"), []byte("\n")))
-				sent.WriteString("\n\n")
+				sent.WriteString(boundaries.ReplaceAllString(vendortest.Wire(t, r), "BOUNDARY"))
 				if isToken(r) {
-					say(w, 200, golden(t, "token.json"))
+					say(w, 200, vendortest.Golden(t, "token.json"))
 					return
 				}
-				say(w, 200, golden(t, string(version)+"_approved.json"))
+				say(w, 200, vendortest.Golden(t, string(version)+"_approved.json"))
 			})
 			if _, err := a.Authenticate(t.Context(), call(reference, vendortest.NewSelfie(64))); err != nil {
 				t.Fatal(err)
 			}
-			file := "requests_" + string(version) + ".txt"
-			if *update {
-				if err := os.WriteFile(filepath.Join("testdata", file), []byte(sent.String()), 0o600); err != nil {
-					t.Fatal(err)
-				}
-			}
-			if diff := cmp.Diff(golden(t, file), sent.String()); diff != "" {
-				t.Errorf("requests differ from %s (-want +got):\n%s", file, diff)
-			}
+			vendortest.WantGolden(t, "requests_"+string(version)+".txt", sent.String(), *update)
 		})
 	}
 }
@@ -114,13 +81,8 @@ func serve(t *testing.T, handler http.HandlerFunc) *Adapter {
 
 func serveVersion(t *testing.T, version APIVersion, handler http.HandlerFunc) *Adapter {
 	t.Helper()
-	server := httptest.NewServer(handler)
-	client := vendors.NewHTTPClient(vendors.HTTPOptions{})
-	t.Cleanup(func() {
-		client.CloseIdleConnections()
-		server.Close()
-	})
-	a, err := New(Config{BaseURL: server.URL, APIVersion: version, ClientID: "client-1", ClientSecret: clientSecret, Client: client})
+	baseURL, client := vendortest.Serve(t, handler)
+	a, err := New(Config{BaseURL: baseURL, APIVersion: version, ClientID: "client-1", ClientSecret: clientSecret, Client: client})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -37,7 +37,7 @@ func TestNothingOfARecordIsKept(t *testing.T) {
 			if version == Blaze && (name == "inactive" || name == "declined" || name == "stray" || name == "again") || version == V2 && name == "failed" {
 				continue
 			}
-			body := golden(t, file)
+			body := vendortest.Golden(t, file)
 			if !spillsCanary(body) && name != "nomatch" {
 				t.Fatalf("%s holds nothing to look for", file)
 			}
@@ -130,10 +130,10 @@ func TestNothingIsWrittenToTheLog(t *testing.T) {
 	catchLog(t, &logged)
 	a := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		if isToken(r) {
-			say(w, 200, golden(t, "token.json"))
+			say(w, 200, vendortest.Golden(t, "token.json"))
 			return
 		}
-		say(w, 200, golden(t, "v2_other.json"))
+		say(w, 200, vendortest.Golden(t, "v2_other.json"))
 	})
 	if _, err := a.Authenticate(t.Context(), call(reference, vendortest.NewSelfie(64))); err != nil {
 		t.Fatal(err)

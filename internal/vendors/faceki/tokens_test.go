@@ -25,7 +25,7 @@ func TestSecondRefusedTokenPausesTheLane(t *testing.T) {
 			say(w, 401, `{"status":false,"message":"jwt expired","statusCode":401}`)
 		default:
 			searches.Add(1)
-			say(w, 200, golden(t, "v2_approved.json"))
+			say(w, 200, vendortest.Golden(t, "v2_approved.json"))
 		}
 	})
 	for attempt, want := range []vendors.Kind{vendors.Transient, vendors.LaneFault, vendors.LaneFault} {
@@ -62,10 +62,10 @@ func TestTokenAnswers(t *testing.T) {
 		body   string
 		want   string // empty: a token
 	}{
-		{"as documented", 200, golden(t, "token.json"), ""},
+		{"as documented", 200, vendortest.Golden(t, "token.json"), ""},
 		{"code as a string", 200, `{"responseCode":"0","data":{"access_token":"t","expires_in":"60"}}`, ""},
-		{"wrong credentials", 422, golden(t, "envelope_error.json"), "lane_fault "},
-		{"wrong credentials with 200", 200, golden(t, "envelope_error.json"), "lane_fault "},
+		{"wrong credentials", 422, vendortest.Golden(t, "envelope_error.json"), "lane_fault "},
+		{"wrong credentials with 200", 200, vendortest.Golden(t, "envelope_error.json"), "lane_fault "},
 		{"unauthorized", 401, "", "lane_fault credentials_refused"},
 		{"unauthorized by code", 200, `{"code":1}`, "lane_fault credentials_refused"},
 		{"forbidden", 403, "", "lane_fault forbidden"},

@@ -131,7 +131,7 @@ func TestSelfieAtTheLimitIsSent(t *testing.T) {
 		if n, err := io.Copy(io.Discard, r.Body); err != nil || n < 5<<20/3*4 || n != r.ContentLength {
 			t.Errorf("%d of %d bytes, %v", n, r.ContentLength, err)
 		}
-		say(w, 200, golden(t, "matched.json"))
+		say(w, 200, vendortest.Golden(t, "matched.json"))
 	}, nil)
 	if v, err := a.Authenticate(t.Context(), call(vendortest.NewSelfie(5<<20))); err != nil || v.Outcome != event.Approved {
 		t.Errorf("%s", summary(t, v, err))
@@ -147,7 +147,7 @@ func TestThresholdIsOurs(t *testing.T) {
 			if err != nil || !strings.Contains(string(body), `"SimilarityThreshold":0,`) {
 				t.Errorf("all faces are to be asked for (%v)", err)
 			}
-			say(w, 200, golden(t, "matched.json"))
+			say(w, 200, vendortest.Golden(t, "matched.json"))
 		}, func(c *Config) { c.Threshold = threshold })
 		v, err := a.Authenticate(t.Context(), call(vendortest.NewSelfie(64)))
 		if got := summary(t, v, err); got != want {
@@ -175,7 +175,7 @@ func TestUnreadableReferenceIsLookedFor(t *testing.T) {
 		"store is wrong": {func(context.Context, vendors.ObjectRef) (bool, error) { return true, errors.New(secretText) }, "transient reference_unclear"},
 	} {
 		var asked vendors.ObjectRef
-		a := serve(t, func(w http.ResponseWriter, _ *http.Request) { say(w, 400, golden(t, "noreference.json")) }, func(config *Config) {
+		a := serve(t, func(w http.ResponseWriter, _ *http.Request) { say(w, 400, vendortest.Golden(t, "noreference.json")) }, func(config *Config) {
 			if c.has != nil {
 				config.HasReference = func(ctx context.Context, o vendors.ObjectRef) (bool, error) {
 					asked = o
@@ -199,7 +199,7 @@ func TestUnreadableReferenceIsLookedFor(t *testing.T) {
 func TestStoppingWhileLookingKeepsTheCause(t *testing.T) {
 	stopped := errors.New("stopped by the test")
 	ctx, stop := context.WithCancelCause(t.Context())
-	a := serve(t, func(w http.ResponseWriter, _ *http.Request) { say(w, 400, golden(t, "noreference.json")) }, func(c *Config) {
+	a := serve(t, func(w http.ResponseWriter, _ *http.Request) { say(w, 400, vendortest.Golden(t, "noreference.json")) }, func(c *Config) {
 		c.HasReference = func(ctx context.Context, _ vendors.ObjectRef) (bool, error) {
 			stop(stopped)
 			return false, ctx.Err()
@@ -219,9 +219,9 @@ func TestCheck(t *testing.T) {
 		want   string // empty: all is well
 	}{
 		{"no picture", 400, `{"__type":"InvalidImageFormatException"}`, ""},
-		{"no face", 400, golden(t, "noface.json"), ""},
+		{"no face", 400, vendortest.Golden(t, "noface.json"), ""},
 		{"invalid", 400, `{"__type":"ValidationException"}`, ""},
-		{"compared", 200, golden(t, "matched.json"), "lane_fault no_verdict"},
+		{"compared", 200, vendortest.Golden(t, "matched.json"), "lane_fault no_verdict"},
 		{"a page", 200, "<html>", "lane_fault no_verdict"},
 		{"not allowed", 400, `{"__type":"AccessDeniedException"}`, "lane_fault AccessDeniedException"},
 		{"wrong secret", 400, `{"__type":"com.amazon.coral.service#InvalidSignatureException"}`, "lane_fault InvalidSignatureException"},

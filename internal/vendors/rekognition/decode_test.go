@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"reauth/internal/vendors"
+	"reauth/internal/vendors/vendortest"
 )
 
 // TestErrorTypes holds every row of the table, in each form in which a type may
@@ -88,8 +89,8 @@ func TestAnswersThatAreNoComparison(t *testing.T) {
 		"one bad match of two":     {200, `{` + face + `,"FaceMatches":[{"Similarity":99},{}]}`, "transient no_verdict, unknown"},
 		"faces are a number":       {200, `{` + face + `,"FaceMatches":[],"UnmatchedFaces":1}`, "transient no_verdict, unknown"},
 		"a page":                   {200, "<html>", "transient unreadable_answer, unknown"},
-		"something behind":         {200, golden(t, "matched.json") + "{}", "transient unreadable_answer, unknown"},
-		"another success":          {202, golden(t, "matched.json"), "transient no_verdict, unknown"},
+		"something behind":         {200, vendortest.Golden(t, "matched.json") + "{}", "transient unreadable_answer, unknown"},
+		"another success":          {202, vendortest.Golden(t, "matched.json"), "transient no_verdict, unknown"},
 		"an error with 200":        {200, `{"__type":"InvalidParameterException"}`, "transient no_verdict, unknown"},
 		"a verdict with 500":       {500, `{"__type":"InvalidParameterException"}`, "transient unknown_error_type, unknown"},
 		"throttled with 500":       {500, `{"__type":"ThrottlingException"}`, "throttled ThrottlingException"},
@@ -111,9 +112,9 @@ func TestHalfAnAnswerIsNone(t *testing.T) {
 	for status, want := range map[int]string{
 		200: "transient unreadable_answer, unknown", 400: "transient unreadable_answer, unknown", 403: "lane_fault forbidden",
 	} {
-		answer := answerOf(status, golden(t, "matched.json"))
+		answer := answerOf(status, vendortest.Golden(t, "matched.json"))
 		if status != 200 {
-			answer = answerOf(status, golden(t, "noface.json"))
+			answer = answerOf(status, vendortest.Golden(t, "noface.json"))
 		}
 		answer.Err = vendors.ErrAnswerTooLong
 		v, _, err := a.decode(answer)

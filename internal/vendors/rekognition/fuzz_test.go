@@ -9,6 +9,7 @@ import (
 
 	"reauth/internal/event"
 	"reauth/internal/vendors"
+	"reauth/internal/vendors/vendortest"
 )
 
 // ownWords are all that an error of the decoder may consist of.
@@ -25,10 +26,10 @@ func ownWords() []string {
 
 func FuzzDecode(f *testing.F) {
 	for _, name := range []string{"matched", "below", "unmatched", "two", "filtered"} {
-		f.Add(200, []byte(golden(f, name+".json")), "")
+		f.Add(200, []byte(vendortest.Golden(f, name+".json")), "")
 	}
 	for _, name := range []string{"noface", "noreference"} {
-		f.Add(400, []byte(golden(f, name+".json")), "")
+		f.Add(400, []byte(vendortest.Golden(f, name+".json")), "")
 	}
 	f.Add(400, []byte(""), "AccessDeniedException:http://internal.amazon.com/")
 	f.Add(502, []byte("<html>"), "")

@@ -1,17 +1,10 @@
 package rekognition
 
 import (
-	"bytes"
 	"flag"
 	"net/http"
-	"net/http/httputil"
-	"os"
-	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
 
 	"reauth/internal/vendors"
 	"reauth/internal/vendors/vendortest"
@@ -19,23 +12,16 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
-var hosts = regexp.MustCompile(`127\.0\.0\.1:\d+`)
-
 // TestRequestsAreTheGoldenOnes holds a comparison with the shortest and one with
 // the longest reference, and a check, as they arrive at the vendor, against
 // testdata.
 func TestRequestsAreTheGoldenOnes(t *testing.T) {
 	var sent strings.Builder
 	a := serve(t, func(w http.ResponseWriter, r *http.Request) {
-		dump, err := httputil.DumpRequest(r, true)
-		if err != nil {
-			t.Error(err)
-		}
-		dump = hosts.ReplaceAll(dump, []byte("vendor.example"))
-		sent.Write(bytes.ReplaceAll(dump, []byte("\r\n"), []byte("\n")))
-		sent.WriteString("\n\n")
-		if strings.Contains(string(dump), "S3Object") {
-			say(w, 200, golden(t, "matched.json"))
+		wire := vendortest.Wire(t, r)
+		sent.WriteString(wire)
+		if strings.Contains(wire, "S3Object") {
+			say(w, 200, vendortest.Golden(t, "matched.json"))
 			return
 		}
 		say(w, 400, `{"__type":"InvalidImageFormatException"}`)
@@ -53,13 +39,5 @@ func TestRequestsAreTheGoldenOnes(t *testing.T) {
 	if err := a.Check(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	const file = "requests.txt"
-	if *update {
-		if err := os.WriteFile(filepath.Join("testdata", file), []byte(sent.String()), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if diff := cmp.Diff(golden(t, file), sent.String()); diff != "" {
-		t.Errorf("requests differ from %s (-want +got):\n%s", file, diff)
-	}
+	vendortest.WantGolden(t, "requests.txt", sent.String(), *update)
 }

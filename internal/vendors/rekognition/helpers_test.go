@@ -8,23 +8,11 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"testing"
 
 	"reauth/internal/vendors"
+	"reauth/internal/vendors/vendortest"
 )
-
-// golden returns a file of testdata.
-func golden(tb testing.TB, name string) string {
-	tb.Helper()
-	b, err := os.ReadFile(filepath.Join("testdata", name))
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return string(b)
-}
 
 const secretText = "canary-secret-7d02"
 
@@ -49,14 +37,9 @@ func config(change func(*Config)) Config {
 // serve returns an adapter whose vendor is handler.
 func serve(t *testing.T, handler http.HandlerFunc, change func(*Config)) *Adapter {
 	t.Helper()
-	server := httptest.NewServer(handler)
-	client := vendors.NewHTTPClient(vendors.HTTPOptions{})
-	t.Cleanup(func() {
-		client.CloseIdleConnections()
-		server.Close()
-	})
+	baseURL, client := vendortest.Serve(t, handler)
 	a, err := New(config(func(c *Config) {
-		c.BaseURL, c.Client = server.URL, client
+		c.BaseURL, c.Client = baseURL, client
 		if change != nil {
 			change(c)
 		}
