@@ -138,6 +138,11 @@ func transient() error {
 	return &vendors.Error{Vendor: event.Argos, Op: "authenticate", Kind: vendors.Transient, Status: 502}
 }
 
+// lost is the error of a call whose answer never came.
+func lost() error {
+	return &vendors.Error{Vendor: event.Argos, Op: "authenticate", Kind: vendors.Transient, Unknown: true}
+}
+
 func TestGivenUpRequestIsAFailedResultAndADeadLetter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := setup(t, nil)

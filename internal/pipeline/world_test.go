@@ -85,6 +85,15 @@ func join(t *testing.T, topics *fakeTopics, vendor vendors.Adapter, change func(
 	return w
 }
 
+// pair is two replicas on the same topics and vendor: the first owns all
+// shards, until the second takes them over.
+func pair(t *testing.T, vendor vendors.Adapter, change func(*Config, *vendors.LaneConfig)) (a, b *world) {
+	topics := newFakeTopics()
+	a, b = join(t, topics, vendor, change), join(t, topics, vendor, change)
+	a.assign([]int{0, 1, 2}, nil, nil)
+	return a, b
+}
+
 // replicas numbers the pipelines of this process.
 var replicas int
 
