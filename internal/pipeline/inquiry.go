@@ -38,7 +38,7 @@ func newInquiry(lane *vendors.Lane) *inquiry {
 	return &inquiry{lane: lane, finder: finder}
 }
 
-// maxQuestions bounds what is asked about at once.
+// maxQuestions bounds what is asked about at once, and how much waits meanwhile.
 const maxQuestions = 1000
 
 // ask returns the authentications that the vendor made for a call's subject
@@ -46,6 +46,10 @@ const maxQuestions = 1000
 func (q *inquiry) ask(ctx context.Context, call vendors.Call, since time.Time) ([]vendors.Verdict, error) {
 	answered := make(chan answer, 1)
 	q.mu.Lock()
+	if len(q.waiting) >= maxQuestions {
+		q.mu.Unlock()
+		return nil, errManyAsk
+	}
 	q.waiting = append(q.waiting, question{call, since, answered})
 	mine := !q.asking
 	q.asking = true
@@ -103,6 +107,9 @@ func (q *inquiry) askAbout(ctx context.Context, questions []question) {
 		one.answer <- answer{found: mine}
 	}
 }
+
+// errManyAsk: as many wait as can be asked about next.
+var errManyAsk = errors.New("many wait to ask the vendor")
 
 // errNotAsked: whoever was asking for all stopped; nothing was learnt.
 var errNotAsked = errors.New("the vendor was not asked")

@@ -32,6 +32,8 @@ type item struct {
 	unknownSince time.Time
 	// uncounted: that call was a former owner's, and is not in calls.
 	uncounted bool
+	// unheard is how often in a row the vendor was asked about it and was out.
+	unheard int
 	// claim is the number of our last claim, 0 if there is none, and until is
 	// its end.
 	claim int

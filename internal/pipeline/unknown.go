@@ -116,9 +116,19 @@ func (p *Pipeline) inquire(it *item, line *line, ready func()) (d decision, know
 	<-line.begun
 	verdict, err := p.find(it, line.inquiry)
 	line.begun <- struct{}{}
+	if !out(err) {
+		it.unheard = 0
+	}
 	switch {
 	case errors.Is(err, errNotAsked):
 		return decision{action: keep, cause: err}, true
+	case errors.Is(err, errManyAsk):
+		return decision{action: later, after: p.cfg.Retry.backoff(1), cause: err}, true
+	case out(err):
+		// No attempt: whoever is in doubt when an outage begins would have used all
+		// of them up before it ends.
+		it.unheard++
+		return decision{action: later, after: p.cfg.Retry.backoff(it.unheard), cause: err}, true
 	case err != nil:
 		return p.decide(it, event.StageVendor, err), true
 	case verdict == nil:
@@ -132,6 +142,12 @@ func (p *Pipeline) inquire(it *item, line *line, ready func()) (d decision, know
 	p.metrics.unknown.WithLabelValues(resolvedFound).Inc()
 	p.log.Info("verdict of a call of unknown outcome found", "request_id", it.request.RequestID, "vendor", it.request.Vendor)
 	return decision{action: publish, verdict: *verdict}, true
+}
+
+// out says whether the vendor could not be asked, or had no answer at all.
+func out(err error) bool {
+	var fault *vendors.Error
+	return errors.As(err, &fault) && fault.Kind == vendors.Transient && (fault.Err != nil || fault.Status >= 500)
 }
 
 // find asks the vendor for the authentication that a lost call may have made;

@@ -157,6 +157,63 @@ func TestManyUnknownOutcomesAreAskedAboutTogether(t *testing.T) {
 	})
 }
 
+// TestDoubtOutlivesAnOutage: asking a vendor that is out uses up no attempt. With
+// those in doubt when it began, an outage of hours would end as hundreds of failures.
+func TestDoubtOutlivesAnOutage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		v := &fakeVendor{deaf: transient(), check: transient()}
+		v.answer = func(vendors.Call, int) (vendors.Verdict, error) { return vendors.Verdict{}, lost() }
+		w := join(t, newFakeTopics(), findingVendor{v}, func(c *Config, l *vendors.LaneConfig) {
+			c.Retry.Max = 10 * time.Second
+			l.Breaker = vendors.BreakerConfig{Ratio: .5, MinCalls: 20, Window: 30 * time.Second, Open: 2 * time.Second, Probes: 1}
+		})
+		w.assign([]int{0, 1, 2}, nil, nil)
+		for i := range 200 {
+			w.send(i%3, fmt.Sprint("r-", i), fmt.Sprint("sub-", i))
+		}
+		settle(3 * time.Hour)
+		writes := len(w.topics.written("ledger"))
+		settle(time.Hour)
+		if n := len(w.results()); n != 0 {
+			t.Errorf("%d results while the vendor is out", n)
+		}
+		if n := len(w.topics.written("ledger")) - writes; n > 200 {
+			t.Errorf("%d records in the ledger in an hour in which nothing was learnt", n)
+		}
+		v.set(func() {
+			v.deaf, v.check = nil, nil
+			v.answer = nil
+		})
+		settle(10 * time.Minute)
+		wantOncePerRequest(t, w, 200)
+		wantCalls(t, w, 1)
+		for _, r := range w.results() {
+			if r.Outcome != event.Approved {
+				t.Fatalf("result %+v", r)
+			}
+		}
+		w.shut()
+	})
+}
+
+// TestVendorThatNeverTellsIsGivenUp: its list can be had and does not say.
+func TestVendorThatNeverTellsIsGivenUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		v := &fakeVendor{deaf: &vendors.Error{Vendor: event.Argos, Op: "find", Kind: vendors.Transient, Code: "find_incomplete"}}
+		v.answer = func(vendors.Call, int) (vendors.Verdict, error) { return vendors.Verdict{}, lost() }
+		w := join(t, newFakeTopics(), findingVendor{v}, nil)
+		w.assign([]int{0}, nil, nil)
+		w.send(0, "r-1", "sub-1")
+		settle(3 * time.Hour)
+		wantOncePerRequest(t, w, 1)
+		wantCalls(t, w, 1)
+		if r := w.results()[0]; r.Outcome != event.Failed {
+			t.Errorf("result %+v", r)
+		}
+		w.shut()
+	})
+}
+
 func TestUnknownOutcomeStaysUnknownUntilTheVendorHasAnswered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		v := &fakeVendor{refusal: transient()}

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -198,8 +199,8 @@ type fakeVendor struct {
 	asked  int
 	// listing is how long it takes to say what it did.
 	listing time.Duration
-	// refusal is the answer to the next question.
-	refusal error
+	// refusal is the answer to the next question, and deaf to every one while set.
+	refusal, deaf error
 }
 
 func (v *fakeVendor) Name() event.Vendor { return event.Argos }
@@ -256,7 +257,7 @@ type findingVendor struct{ *fakeVendor }
 func (v findingVendor) Find(ctx context.Context, calls []vendors.Call, since time.Time, turn vendors.Turn) (found [][]vendors.Verdict, _ error) {
 	err := turn(ctx, func(context.Context) error {
 		v.mu.Lock()
-		refusal := v.refusal
+		refusal := cmp.Or(v.deaf, v.refusal)
 		v.refusal = nil
 		v.mu.Unlock()
 		if refusal != nil {
