@@ -21,8 +21,9 @@ import (
 //	                          probe succeeded: tell; or told so
 //
 // Probing also begins before its time when the vendor answers the free check, for
-// which one replica at a time looks (lookout.go). Each word is a hint. Without any, each replica's breaker works alone, and what is
-// lost is some failing calls and some seconds.
+// which one replica at a time looks (lookout.go). Each word is a hint. Without any,
+// each replica's breaker works alone, and what is lost is some failing calls and
+// some seconds.
 
 // BreakerNews is what replicas tell each other of a lane's breaker.
 type BreakerNews struct {
