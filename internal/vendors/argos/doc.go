@@ -36,6 +36,7 @@
 //	  differ from POST's
 //	Time zone of startDate and endDate                            A   a day's margin on both sides
 //	endDate may lie in the future; listing is free                A
+//	Which way a list is sorted: read off its rows                 A   order.go
 //	DELETE /faceauth?authId=: picture and personal data go,       D   erase.go
 //	  id, status and time stay
 //	What a second DELETE answers                                  A   success or "Cannot find

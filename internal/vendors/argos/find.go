@@ -29,8 +29,9 @@ const (
 
 // Find lists the authentications of the days from since until now and keeps
 // those of the calls' submissions. The vendor cannot filter by submission, so it
-// reads every page, at the cost of one free request per 1000 authentications of
-// all subjects: ask for many calls at once. create_time is the vendor's clock: a
+// reads page by page, at the cost of one free request per 1000 authentications of
+// all subjects: ask for many calls at once. Where the list is seen to go back in
+// time, it ends once that is before since. create_time is the vendor's clock: a
 // caller gives since a margin for the difference.
 //
 // A list has no fail codes: the reason of a rejection is
@@ -63,6 +64,7 @@ func (a *Adapter) Find(ctx context.Context, calls []vendors.Call, since time.Tim
 // findAll reads the pages and adds what is of one of the submissions to it.
 func (a *Adapter) findAll(ctx context.Context, bySubmission map[string][]vendors.Verdict, since time.Time, turn vendors.Turn) error {
 	var key pageKey
+	var order order
 	for range maxPages {
 		p, err := a.findPage(ctx, since, key, pageSize, turn)
 		if err == nil && p.next == unpaged { // does it end here? More room tells
@@ -72,6 +74,7 @@ func (a *Adapter) findAll(ctx context.Context, bySubmission map[string][]vendors
 			return err
 		}
 		for _, item := range p.items {
+			order.add(item.time("create_time"))
 			submissionID := item.text("kyc_submission_id")
 			if _, asked := bySubmission[submissionID]; !asked {
 				continue
@@ -84,11 +87,13 @@ func (a *Adapter) findAll(ctx context.Context, bySubmission map[string][]vendors
 				bySubmission[submissionID] = append(bySubmission[submissionID], v)
 			}
 		}
-		switch p.next {
-		case pageKey{}:
+		switch {
+		case p.next == pageKey{}:
 			return nil
-		case key, unpaged:
+		case p.next == key, p.next == unpaged:
 			return undecided(codeFindIncomplete)
+		case order.passed(p.next, since):
+			return nil
 		}
 		key = p.next
 	}

@@ -117,8 +117,9 @@ func (o object) number(name string) (float64, bool) {
 
 // time returns an ISO 8601 time, zero when there is none that can be read. One
 // without a zone is UTC, as the vendor documents all its times to be.
-func (o object) time(name string) time.Time {
-	s := o.text(name)
+func (o object) time(name string) time.Time { return parseTime(o.text(name)) }
+
+func parseTime(s string) time.Time {
 	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05"} {
 		if t, err := time.Parse(layout, s); err == nil {
 			return t.UTC()
