@@ -39,7 +39,7 @@ func newInquiry(lane *vendors.Lane) *inquiry {
 }
 
 // maxQuestions bounds what is asked about at once, and how much waits meanwhile.
-const maxQuestions = 512
+const maxQuestions = 1000
 
 // ask returns the authentications that the vendor made for a call's subject
 // since then, oldest first. Whoever finds nobody asking asks for all who wait.
