@@ -183,9 +183,7 @@ func (a *Archive) read(ctx context.Context, content *buffer, source Source) (sum
 		return sum, a.failed(unusable(event.SelfieTooLarge))
 	}
 	content.fit(limit) // to less than before, so it cannot fail
-	digest := sha256.New()
-	err = fill(content, body, limit, digest)
-	digest.Sum(sum[:0])
+	sum, err = fillAndHash(content, body, limit)
 	switch {
 	case errors.Is(err, errLonger):
 		return sum, a.failed(unusable(event.SelfieTooLarge))

@@ -95,9 +95,7 @@ func (s *Store) get(ctx context.Context, ref Ref, content *buffer) (o object, ne
 	if sum, ok := storedSum(answer.Header); ok && known && s.storedDigest {
 		o.sum, err = sum, fill(content, answer.Body, limit, nil)
 	} else {
-		digest := sha256.New()
-		err = fill(content, answer.Body, limit, digest)
-		digest.Sum(o.sum[:0])
+		o.sum, err = fillAndHash(content, answer.Body, limit)
 	}
 	switch {
 	case errors.Is(err, errLonger):
@@ -127,6 +125,14 @@ func storedSum(h http.Header) (sum [sha256.Size]byte, ok bool) {
 		return sum, false
 	}
 	return [sha256.Size]byte(decoded), true
+}
+
+// fillAndHash is fill that returns the digest of what it has read.
+func fillAndHash(content *buffer, source io.Reader, limit int64) (sum [sha256.Size]byte, err error) {
+	digest := sha256.New()
+	err = fill(content, source, limit, digest)
+	digest.Sum(sum[:0])
+	return sum, err
 }
 
 // fill reads source to its end into content, growing its reservation while that

@@ -119,8 +119,7 @@ func (b *breaker) changeTo(two *gobreaker.TwoStepCircuitBreaker[struct{}], to Br
 		}
 		b.shut, b.probing = true, false
 	case BreakerClosed:
-		b.shut, b.probing, b.early, b.closedAt = false, false, false, time.Now()
-		b.trust.closed("", time.Now(), b.cfg.Open)
+		b.closeLocked("", time.Now())
 	}
 	news, tell := BreakerNews{State: to, Until: b.until}, b.tell
 	b.mu.Unlock()
@@ -129,6 +128,13 @@ func (b *breaker) changeTo(two *gobreaker.TwoStepCircuitBreaker[struct{}], to Br
 	if own && tell != nil && to != BreakerHalfOpen {
 		tell(news)
 	}
+}
+
+// closeLocked lets calls through again: from, empty for us, has found the vendor to
+// be well. The caller holds mu.
+func (b *breaker) closeLocked(from string, now time.Time) {
+	b.shut, b.probing, b.early, b.closedAt = false, false, false, now
+	b.trust.closed(from, now, b.cfg.Open)
 }
 
 // errNoEvidence ends a call that says nothing about the vendor's health.

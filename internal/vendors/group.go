@@ -148,9 +148,8 @@ func (b *breaker) hearClosed(from string, at time.Time) {
 		b.mu.Unlock()
 		return // it is about an outage before this one
 	}
-	b.trust.closed(from, now, b.cfg.Open)
 	b.two = b.fresh()
-	b.shut, b.probing, b.early, b.closedAt = false, false, false, now
+	b.closeLocked(from, now)
 	b.mu.Unlock()
 	b.wake()
 	b.onChange(BreakerClosed)

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"strings"
 
 	"github.com/johannesboyne/gofakes3"
 )
@@ -30,17 +29,21 @@ func (c Checksum) validate() error {
 	return fmt.Errorf("checksum must be empty, %q or %q, is %q", ChecksumWhole, ChecksumParts, c)
 }
 
+// versionOf returns a version of an object, the current one if id is empty.
+func (b *backend) versionOf(p objectPath, id gofakes3.VersionID) (*gofakes3.Object, error) {
+	if id == "" {
+		return b.GetObject(p.bucket, p.key, nil)
+	}
+	return b.getVersion(p, id, nil)
+}
+
 // describeChecksum adds the headers of an object's checksum, if the request asks
 // for it.
 func (b *backend) describeChecksum(h http.Header, kind Checksum, r *http.Request) {
 	if kind == NoChecksum || r.Header.Get("X-Amz-Checksum-Mode") != "ENABLED" {
 		return
 	}
-	bucket, key, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
-	object, err := b.GetObject(bucket, key, nil)
-	if version := r.URL.Query().Get("versionId"); version != "" {
-		object, err = b.getVersion(objectPath{bucket, key}, gofakes3.VersionID(version), nil)
-	}
+	object, err := b.versionOf(askedFor(r))
 	if err != nil || object.IsDeleteMarker {
 		return
 	}

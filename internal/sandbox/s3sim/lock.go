@@ -61,15 +61,21 @@ func (b *backend) putLock(w http.ResponseWriter, r *http.Request) {
 	b.versions.locks[target] = l
 }
 
+// askedFor returns the object that a request is about, and its version, empty for the
+// current one.
+func askedFor(r *http.Request) (objectPath, gofakes3.VersionID) {
+	bucket, key, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+	return objectPath{bucket, key}, gofakes3.VersionID(r.URL.Query().Get("versionId"))
+}
+
 // lockable returns the version that a request is about, false if it cannot have
 // a lock.
 func (b *backend) lockable(r *http.Request) (lockedVersion, bool) {
-	bucket, key, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
-	if !b.versions.keeps(bucket) {
+	p, id := askedFor(r)
+	if !b.versions.keeps(p.bucket) {
 		return lockedVersion{}, false
 	}
-	p := objectPath{bucket, key}
-	o, err := b.getVersion(p, gofakes3.VersionID(r.URL.Query().Get("versionId")), nil)
+	o, err := b.getVersion(p, id, nil)
 	if err != nil || o.IsDeleteMarker {
 		return lockedVersion{}, false
 	}
