@@ -91,7 +91,7 @@ func (q *inquiry) askAbout(ctx context.Context, questions []question) {
 			since = one.since
 		}
 	}
-	found, err := q.finder.Find(ctx, calls, since, q.lane.Turn)
+	found, err := q.finder.Find(ctx, calls, since, q.lane.TurnAhead)
 	if err != nil && ctx.Err() != nil {
 		err = errNotAsked
 	}

@@ -44,8 +44,8 @@ type Lane struct {
 	cfg      LaneConfig
 	log      *slog.Logger
 	metrics  *laneMetrics
-	inFlight chan struct{}         // holds one token per permit
-	turn     chan struct{}         // holds a token while somebody picks a slot: first come, first served
+	inFlight line                  // a token per permit
+	turn     line                  // for its one token: somebody picks a slot
 	tell     func(until time.Time) // of back-offs; may be nil
 	valve    Valve
 	breaker  *breaker
@@ -68,8 +68,8 @@ func NewLane(adapter Adapter, cfg LaneConfig) *Lane {
 		cfg:      cfg,
 		log:      cfg.Logger.With("vendor", adapter.Name()),
 		metrics:  newLaneMetrics(cfg.Registerer, adapter.Name()),
-		inFlight: make(chan struct{}, cfg.MaxInFlight),
-		turn:     make(chan struct{}, 1),
+		inFlight: newLine(cfg.MaxInFlight),
+		turn:     newLine(1),
 		changed:  make(chan struct{}),
 		quota:    newQuota(newLimits(cfg.PerSecond, cfg.Windows, cfg.Headroom), cfg.Schedule),
 	}
@@ -156,8 +156,18 @@ func (l *Lane) Call(ctx context.Context, p *Permit, c Call, may func() error) (V
 // as far ahead as calls do: a slot sooner than that would have all others wait for
 // it first, and then be too late for those in between.
 func (l *Lane) Turn(ctx context.Context, do func(context.Context) error) error {
+	return l.turnAt(ctx, asTheyCome, do)
+}
+
+// TurnAhead is Turn ahead of all who wait for theirs, but one. It is for requests
+// that come one after the other, and that many wait for: the pages of a list.
+func (l *Lane) TurnAhead(ctx context.Context, do func(context.Context) error) error {
+	return l.turnAt(ctx, ahead, do)
+}
+
+func (l *Lane) turnAt(ctx context.Context, place place, do func(context.Context) error) error {
 	for {
-		p, err := l.Reserve(ctx, time.Duration(l.demand.lead.Load()))
+		p, err := l.reserve(ctx, anyShard, time.Duration(l.demand.lead.Load()), place, time.Now())
 		if err != nil {
 			return err
 		}

@@ -249,7 +249,7 @@ func TestMissedSlotMakesNoCall(t *testing.T) {
 		if _, err := l.Call(t.Context(), p, Call{}, may); !errors.Is(err, ErrMissed) {
 			t.Errorf("call past its slot: %v", err)
 		}
-		if len(a.made()) != 0 || len(l.inFlight) != 0 {
+		if len(a.made()) != 0 || l.inFlight.taken() != 0 {
 			t.Error("a missed permit was used, or kept its place")
 		}
 	})
@@ -401,7 +401,7 @@ func TestReserveEndsWithItsContext(t *testing.T) {
 		if _, err := l.Reserve(ctx, 0); !errors.Is(err, stop) {
 			t.Errorf("Reserve ended with %v", err)
 		}
-		if len(l.inFlight) != 0 || len(l.turn) != 0 {
+		if l.inFlight.taken() != 0 || l.turn.taken() != 0 {
 			t.Error("an ended Reserve kept its place")
 		}
 	})

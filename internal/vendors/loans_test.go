@@ -88,7 +88,7 @@ func (g *market) work(m *trader) {
 	m.permits = waiting
 	for m.busy {
 		s, _, ok := m.next(now.Add(g.lead))
-		if !ok || s.begin.After(now.Add(g.lead+ahead)) {
+		if !ok || s.begin.After(now.Add(g.lead+early)) {
 			return
 		}
 		m.take(s, anyShard, now)

@@ -13,8 +13,8 @@ import (
 // had some calls of 400 a second refused.
 const Lateness = 5 * time.Millisecond
 
-// ahead is how far before its slot a permit is handed out, beyond the caller's lead.
-const ahead = 5 * time.Millisecond
+// early is how far before its slot a permit is handed out, beyond the caller's lead.
+const early = 5 * time.Millisecond
 
 // ErrMissed says that the permit's slot has passed, or the lane closed meanwhile. No
 // call was made; reserve again.
@@ -50,7 +50,7 @@ func (e *NoRoomError) Error() string { return "the shard's share of a limit is u
 func (l *Lane) ReserveFor(ctx context.Context, shard int, lead time.Duration) (*Permit, error) {
 	start := time.Now()
 	for {
-		p, err := l.reserve(ctx, shard, lead, start)
+		p, err := l.reserve(ctx, shard, lead, asTheyCome, start)
 		var full *NoRoomError
 		if !errors.As(err, &full) {
 			return p, err
@@ -69,31 +69,31 @@ func (l *Lane) ReserveFor(ctx context.Context, shard int, lead time.Duration) (*
 // Reserve is ReserveFor for a call of no request. It waits as long as no shard
 // has room; its only error is the context's cause.
 func (l *Lane) Reserve(ctx context.Context, lead time.Duration) (*Permit, error) {
-	return l.reserve(ctx, anyShard, lead, time.Now())
+	return l.reserve(ctx, anyShard, lead, asTheyCome, time.Now())
 }
 
 // reserve reserves a permit on behalf of somebody who has waited since start.
-func (l *Lane) reserve(ctx context.Context, shard int, lead time.Duration, start time.Time) (*Permit, error) {
-	if err := take(ctx, l.inFlight); err != nil {
+func (l *Lane) reserve(ctx context.Context, shard int, lead time.Duration, place place, start time.Time) (*Permit, error) {
+	if err := l.inFlight.take(ctx, place); err != nil {
 		return nil, err
 	}
 	l.demand.begin(lead)
-	p, err := l.reserveInTurn(ctx, shard, lead)
+	p, err := l.reserveInTurn(ctx, shard, lead, place)
 	l.demand.end(p != nil)
 	if err != nil {
-		<-l.inFlight
+		l.inFlight.giveBack()
 		return nil, err
 	}
 	l.metrics.permitWait.Observe(time.Since(start).Seconds())
-	l.metrics.inFlight.Set(float64(len(l.inFlight)))
+	l.metrics.inFlight.Set(float64(l.inFlight.taken()))
 	return p, nil
 }
 
-func (l *Lane) reserveInTurn(ctx context.Context, shard int, lead time.Duration) (*Permit, error) {
-	if err := take(ctx, l.turn); err != nil {
+func (l *Lane) reserveInTurn(ctx context.Context, shard int, lead time.Duration, place place) (*Permit, error) {
+	if err := l.turn.take(ctx, place); err != nil {
 		return nil, err
 	}
-	defer func() { <-l.turn }()
+	defer l.turn.giveBack()
 	for {
 		pass, err := l.enter(ctx)
 		if err != nil {
@@ -144,8 +144,8 @@ func (l *Lane) try(pass Pass, shard int, lead time.Duration) (p *Permit, wait ti
 	if err != nil || c.at.IsZero() {
 		return nil, wait, changed, err
 	}
-	if early := c.at.Sub(now) - lead - ahead; early > 0 {
-		return nil, early, changed, nil
+	if wait := c.at.Sub(now) - lead - early; wait > 0 {
+		return nil, wait, changed, nil
 	}
 	done, wait, woken := l.breaker.try()
 	if done == nil {
@@ -153,7 +153,7 @@ func (l *Lane) try(pass Pass, shard int, lead time.Duration) (p *Permit, wait ti
 	}
 	if again, ok := l.ceiling.allow(c.at, c.slot.perSecond, c.part); !ok {
 		done(errNoEvidence)
-		return nil, max(time.Millisecond, again.Sub(now)-lead-ahead), changed, nil
+		return nil, max(time.Millisecond, again.Sub(now)-lead-early), changed, nil
 	}
 	return &Permit{At: c.at, lane: l, slot: c.slot, charged: l.take(c), pass: pass, done: done}, 0, nil, nil
 }
@@ -245,7 +245,7 @@ func (p *Permit) Release() {
 		p.pass.Release()
 		p.lane.free(p)
 		p.lane.breaker.wake()
-		<-p.lane.inFlight
+		p.lane.inFlight.giveBack()
 	})
 }
 
@@ -280,17 +280,7 @@ func (p *Permit) end(err error, elapsed time.Duration) {
 		default:
 			p.pass.Release()
 		}
-		<-l.inFlight
-		l.metrics.ended(err, elapsed, l.ceiling.rate(), len(l.inFlight))
+		l.inFlight.giveBack()
+		l.metrics.ended(err, elapsed, l.ceiling.rate(), l.inFlight.taken())
 	})
-}
-
-// take puts a token into a bounded channel; its only error is the context's cause.
-func take(ctx context.Context, tokens chan<- struct{}) error {
-	select {
-	case tokens <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }

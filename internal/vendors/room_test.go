@@ -63,7 +63,7 @@ func TestShardCallsUpToItsShareAndThenSaysWhenToComeBack(t *testing.T) {
 		if d := full.Until.Sub(start); d < 10*time.Second || d > 10200*time.Millisecond {
 			t.Errorf("to come back after %v", d)
 		}
-		if len(l.inFlight) != 0 || len(l.turn) != 0 {
+		if l.inFlight.taken() != 0 || l.turn.taken() != 0 {
 			t.Error("a shard without room kept a place")
 		}
 		if calls, again := l.Room(0); calls != 0 || full.Until.Sub(again) != soon {
@@ -79,7 +79,7 @@ func TestShardCallsUpToItsShareAndThenSaysWhenToComeBack(t *testing.T) {
 		if calls, _ := l.Room(0); calls == 0 {
 			t.Error("no room soon, right before there is some")
 		}
-		if _, err := l.ReserveFor(t.Context(), 0, 0); err != nil || time.Now().Before(full.Until.Add(-ahead)) {
+		if _, err := l.ReserveFor(t.Context(), 0, 0); err != nil || time.Now().Before(full.Until.Add(-early)) {
 			t.Errorf("a permit %v before there was room, %v", time.Until(full.Until), err)
 		}
 	})
