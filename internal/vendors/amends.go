@@ -2,7 +2,6 @@ package vendors
 
 import (
 	"context"
-	"net/http/httptrace"
 	"sync"
 	"time"
 )
@@ -49,16 +48,25 @@ func (q *quota) skip(s slot) bool {
 	return false
 }
 
+// leaving is the context's key for what Exchange is to call, as a func(), once it is
+// connected and has the headers of a request written.
+type leaving struct{}
+
 // watch returns a context for the permit's exchange with the vendor that tells
-// when it leaves: once it is connected and has its headers written.
+// when it leaves.
 func (p *Permit) watch(ctx context.Context) context.Context {
 	if p.slot == (slot{}) {
 		return ctx
 	}
 	var once sync.Once
-	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteHeaders: func() {
+	return context.WithValue(ctx, leaving{}, func() {
 		once.Do(func() { p.lane.sent(p.slot, p.charged) })
-	}})
+	})
+}
+
+// unwatched is for requests beside the one that a permit is for, as for a token.
+func unwatched(ctx context.Context) context.Context {
+	return context.WithValue(ctx, leaving{}, nil)
 }
 
 func (l *Lane) sent(s slot, c *counts) {

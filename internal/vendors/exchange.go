@@ -41,8 +41,10 @@ func Exchange(c *http.Client, r *http.Request, limit int64) (Answer, error) {
 	}
 
 	var connected atomic.Bool
+	left, _ := ctx.Value(leaving{}).(func())
 	r = r.WithContext(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		GotConn: func(httptrace.GotConnInfo) { connected.Store(true) },
+		GotConn:      func(httptrace.GotConnInfo) { connected.Store(true) },
+		WroteHeaders: left,
 	}))
 	r.GetBody = nil
 

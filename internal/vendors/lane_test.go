@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net/http/httptrace"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -46,8 +45,8 @@ func (f *fakeAdapter) Authenticate(ctx context.Context, _ Call) (Verdict, error)
 	if f.connect != nil {
 		time.Sleep(f.connect())
 	}
-	if trace := httptrace.ContextClientTrace(ctx); trace != nil {
-		trace.WroteHeaders()
+	if left, ok := ctx.Value(leaving{}).(func()); ok {
+		left()
 	}
 	f.mu.Lock()
 	f.calls = append(f.calls, time.Now())

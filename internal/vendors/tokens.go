@@ -93,7 +93,7 @@ func (t *Tokens) Get(ctx context.Context) (*Token, error) {
 // one.
 func (t *Tokens) fly(ctx context.Context, f *flight, old *Token) (*Token, error) {
 	defer close(f.done)
-	fetched, err := t.fetch(ctx)
+	fetched, err := t.fetch(unwatched(ctx))
 
 	t.mu.Lock()
 	defer t.mu.Unlock()
