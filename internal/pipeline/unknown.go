@@ -116,9 +116,6 @@ func (p *Pipeline) inquire(it *item, line *line, ready func()) (d decision, know
 	<-line.begun
 	verdict, err := p.find(it, line.inquiry)
 	line.begun <- struct{}{}
-	if !out(err) {
-		it.unheard = 0
-	}
 	switch {
 	case errors.Is(err, errNotAsked):
 		return decision{action: keep, cause: err}, true
@@ -129,6 +126,9 @@ func (p *Pipeline) inquire(it *item, line *line, ready func()) (d decision, know
 		// of them up before it ends.
 		it.unheard++
 		return decision{action: later, after: p.cfg.Retry.backoff(it.unheard), cause: err}, true
+	}
+	it.unheard = 0
+	switch {
 	case err != nil:
 		return p.decide(it, event.StageVendor, err), true
 	case verdict == nil:
