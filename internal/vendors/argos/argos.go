@@ -36,9 +36,12 @@ type Config struct {
 // goroutines at once.
 type Adapter struct {
 	endpoint string
-	apiKey   vendors.Secret
-	client   *http.Client
-	now      func() time.Time
+	// post is copied for each authentication: to parse its URL anew would cost as
+	// much as to read the answer.
+	post   *http.Request
+	apiKey vendors.Secret
+	client *http.Client
+	now    func() time.Time
 }
 
 var (
@@ -59,11 +62,13 @@ func New(c Config) (*Adapter, error) {
 	if c.APIKey == nil {
 		err = errors.Join(err, errors.New("argos: an API key is required"))
 	}
-	if err != nil {
+	post, err2 := http.NewRequest(http.MethodPost, endpoint, nil) //nolint:noctx // each copy has its own
+	if err := errors.Join(err, err2); err != nil {
 		return nil, err
 	}
 	return &Adapter{
 		endpoint: endpoint,
+		post:     post,
 		apiKey:   c.APIKey,
 		client:   vendors.SingleRequest(c.Client),
 		now:      time.Now,

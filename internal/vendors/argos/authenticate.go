@@ -2,7 +2,6 @@ package argos
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"strings"
 
@@ -53,11 +52,8 @@ func (a *Adapter) authentication(ctx context.Context, c vendors.Call) (_ *http.R
 		return nil, refused(opAuthenticate, codeSelfieMissing)
 	}
 
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, a.endpoint, body)
-	if err != nil {
-		return nil, unsent(opAuthenticate, false, fmt.Errorf("building the request: %w", vendors.Scrub(ctx, err)))
-	}
-	r.ContentLength = body.Size()
-	r.Header.Set("Content-Type", contentType)
+	r := a.post.WithContext(ctx)
+	r.Body, r.ContentLength = body, body.Size()
+	r.Header = http.Header{"Content-Type": {contentType}}
 	return r, a.authorize(r, opAuthenticate)
 }

@@ -118,7 +118,7 @@ func scores(o object) map[string]float64 {
 // vendor's pages use for them.
 func knownError(o object) (code string, m meaning, known bool) {
 	for _, field := range []string{"errorcode", "error_code", "code", "error", "message", "errormessage"} {
-		if code, m, known := meaningOfCode(text(o[field])); known {
+		if code, m, known := meaningOfCode(text(o.value(field))); known {
 			return code, m, true
 		}
 	}

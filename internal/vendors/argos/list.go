@@ -82,8 +82,8 @@ func parsePage(answer vendors.Answer, count int) (p page, ok bool) {
 		if err != nil {
 			return page{}, false
 		}
-		data, grouped := o["data"]
-		if !grouped {
+		data := o.value("data")
+		if data == nil {
 			p.items = append(p.items, o)
 			continue
 		}
