@@ -3,12 +3,11 @@ package storage
 import (
 	"bytes"
 	"context"
-	"crypto/md5" //nolint:gosec // see describeBody
+	"crypto/md5" //nolint:gosec // see describe
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"io"
 	"maps"
 	"net/http"
@@ -104,22 +103,13 @@ type request struct {
 // signature does not survive.
 func (c *client) send(ctx context.Context, r request) (*http.Response, error) {
 	place := c.places[r.ref.Bucket]
-	var body io.Reader
-	if len(r.body) > 0 {
-		body = bytes.NewReader(r.body)
-	}
-	sent, err := http.NewRequestWithContext(ctx, r.method, place.base, body)
-	if err != nil {
-		return nil, fmt.Errorf("building request: %w", err)
-	}
-	r.address(sent.URL)
-	sent.Header = http.Header{"User-Agent": {"reauth"}}
+	sent := r.at(ctx, place)
 	if r.checksum {
 		sent.Header.Set("X-Amz-Checksum-Mode", "ENABLED")
 	}
 	digest := emptySHA256
-	if body != nil {
-		digest = r.describeBody(sent.Header)
+	if len(r.body) > 0 {
+		digest = r.describe(sent)
 	}
 	sent.Header.Set("X-Amz-Content-Sha256", digest)
 	credentials, err := c.credentials.Retrieve(ctx)
@@ -130,6 +120,20 @@ func (c *client) send(ctx context.Context, r request) (*http.Response, error) {
 		return nil, &credentialsError{err}
 	}
 	return c.transport.RoundTrip(sent)
+}
+
+// at returns the request to a place, but for its body. http.NewRequest would parse
+// the place's URL each time.
+func (r request) at(ctx context.Context, p place) *http.Request {
+	u := p.base
+	r.address(&u)
+	return (&http.Request{
+		Method: r.method,
+		URL:    &u,
+		Host:   u.Host,
+		Proto:  "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: http.Header{"User-Agent": {"reauth"}},
+	}).WithContext(ctx)
 }
 
 // address adds what r is about to the URL of its bucket.
@@ -149,14 +153,17 @@ func (r request) address(u *url.URL) {
 	u.RawQuery = query.Encode()
 }
 
-// describeBody adds what S3 wants to be told of a body, and returns the digest to
-// sign.
-func (r request) describeBody(h http.Header) (digest string) {
-	h.Set("Content-Type", "application/xml")
+// describe adds the body, and what S3 wants to be told of it, and returns the digest
+// to sign.
+func (r request) describe(sent *http.Request) (digest string) {
+	sent.ContentLength = int64(len(r.body))
+	sent.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(r.body)), nil }
+	sent.Body, _ = sent.GetBody()
+	sent.Header.Set("Content-Type", "application/xml")
 	// S3 asks for a checksum of these bodies, and this is the one that every
 	// store knows.
 	checksum := md5.Sum(r.body) //nolint:gosec // nothing is secured by it
-	h.Set("Content-Md5", base64.StdEncoding.EncodeToString(checksum[:]))
+	sent.Header.Set("Content-Md5", base64.StdEncoding.EncodeToString(checksum[:]))
 	sum := sha256.Sum256(r.body)
 	return hex.EncodeToString(sum[:])
 }

@@ -3,6 +3,7 @@ package storage
 import (
 	"context"
 	"fmt"
+	"net/url"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -13,7 +14,7 @@ import (
 
 // place is where a bucket is and how its requests are signed.
 type place struct {
-	base    string // URL of the bucket, without a slash at its end
+	base    url.URL // of the bucket, without a slash at its end
 	service string
 	region  string
 }
@@ -35,7 +36,9 @@ func locate(ctx context.Context, o s3.Options, bucket string) (place, error) {
 	if err != nil {
 		return place{}, fmt.Errorf("finding bucket %q: %w", bucket, err)
 	}
-	p := place{base: strings.TrimSuffix(endpoint.URI.String(), "/"), service: "s3", region: o.Region}
+	base := endpoint.URI
+	base.Path, base.RawPath = strings.TrimSuffix(base.Path, "/"), strings.TrimSuffix(base.RawPath, "/")
+	p := place{base: base, service: "s3", region: o.Region}
 	schemes, _ := smithyauth.GetAuthOptions(&endpoint.Properties)
 	if len(schemes) == 0 {
 		return p, nil

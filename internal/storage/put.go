@@ -6,7 +6,6 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -66,14 +65,10 @@ func judgePut(wanted request, r refusal) *Error {
 // that are not those of the digest, and keeps it with the object.
 func (a *Archive) signed(ctx context.Context, wanted request, o payload) (*http.Request, error) {
 	place := a.client.places[a.bucket]
-	r, err := http.NewRequestWithContext(ctx, wanted.method, place.base, nil)
-	if err != nil {
-		return nil, fmt.Errorf("building request: %w", err)
-	}
-	wanted.address(r.URL)
+	r := wanted.at(ctx, place)
 	r.ContentLength = o.size
 	digest := hex.EncodeToString(o.sum[:])
-	r.Header = http.Header{"User-Agent": {"reauth"}, "Content-Type": {o.contentType}}
+	r.Header.Set("Content-Type", o.contentType)
 	r.Header.Set("X-Amz-Content-Sha256", digest)
 	r.Header.Set("X-Amz-Checksum-Sha256", base64.StdEncoding.EncodeToString(o.sum[:]))
 	if a.encryption != "" {
