@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"errors"
 	"time"
 
 	"github.com/segmentio/kafka-go/protocol"
@@ -40,6 +41,9 @@ func (wr *write) end(err error) {
 		close(wr.done)
 	}
 }
+
+// stop ends it, if it has not ended, before it is written.
+func (wr *write) stop(cause error) { wr.end(errors.Join(cause, wr.fault)) }
 
 // written takes one letter off.
 func (wr *write) written() {

@@ -25,6 +25,10 @@ const manyRecords = 6
 func (w *Writer) post(wr *write, letters []*letter) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.aborted.Err() != nil {
+		wr.stop(ErrClosed)
+		return
+	}
 	for _, l := range letters {
 		o := w.boxes[l.to]
 		if o == nil {

@@ -115,10 +115,6 @@ func (w *Writer) WriteWhile(ctx context.Context, may func() error, records ...ev
 		return fmt.Errorf("writing: %w", ErrClosed)
 	}
 	defer w.writing.Done()
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	defer context.AfterFunc(w.aborted, func() { cancel(ErrClosed) })()
-
 	letters, err := w.address(ctx, records)
 	if err == nil {
 		wr := &write{may: may, left: len(letters), done: make(chan struct{})}
@@ -145,7 +141,7 @@ func (w *Writer) address(ctx context.Context, records []event.Record) ([]*letter
 			return nil, fmt.Errorf("%w: %d bytes with headers", ErrTooLarge, l.size)
 		}
 		if record.Partition == ByKey {
-			partition, err := w.leaders.choose(ctx, record)
+			partition, err := w.choose(ctx, record)
 			if err != nil {
 				return nil, err
 			}
@@ -156,6 +152,14 @@ func (w *Writer) address(ctx context.Context, records []event.Record) ([]*letter
 	return letters, nil
 }
 
+// choose chooses the partition for a record by its key.
+func (w *Writer) choose(ctx context.Context, record event.Record) (int, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(w.aborted, func() { cancel(ErrClosed) })()
+	return w.leaders.choose(ctx, record)
+}
+
 // await returns when all is written, or nothing more will be tried.
 func (w *Writer) await(ctx context.Context, wr *write) error {
 	select {
@@ -163,9 +167,7 @@ func (w *Writer) await(ctx context.Context, wr *write) error {
 	case <-ctx.Done():
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		if !wr.ended() {
-			wr.end(errors.Join(context.Cause(ctx), wr.fault))
-		}
+		wr.stop(context.Cause(ctx))
 	}
 	return wr.err
 }
@@ -205,7 +207,7 @@ func (w *Writer) Close(ctx context.Context) error {
 	case <-ctx.Done():
 		err = fmt.Errorf("closing the writer: %w", context.Cause(ctx))
 	}
-	w.abort(ErrClosed)
+	w.stopAll()
 	<-idle
 	w.mu.Lock()
 	w.closed = true
@@ -215,4 +217,22 @@ func (w *Writer) Close(ctx context.Context) error {
 	w.mu.Unlock()
 	w.flushing.Wait()
 	return err
+}
+
+// stopAll ends all Writes, and those that are on their way here.
+func (w *Writer) stopAll() {
+	w.abort(ErrClosed)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, o := range w.boxes {
+		for _, l := range o.waiting {
+			l.of.stop(ErrClosed)
+		}
+		if o.batch == nil {
+			continue
+		}
+		for _, l := range o.batch.letters {
+			l.of.stop(ErrClosed)
+		}
+	}
 }
