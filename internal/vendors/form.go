@@ -22,7 +22,9 @@ func Form(boundary string, fields []FormField, selfieName, contentType string) (
 	}
 	size := 256
 	for _, f := range fields {
-		size += 128 + len(f.Value)
+		if f.Value != "" {
+			size += 128 + len(f.Value)
+		}
 	}
 	b := make([]byte, 0, size)
 	for _, f := range fields {
