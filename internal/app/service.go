@@ -101,7 +101,10 @@ func (s *Service) Run(ctx context.Context) error {
 	probes, stopProbes := context.WithCancel(context.WithoutCancel(ctx))
 	opsEnded, bounded := make(chan error, 1), make(chan struct{})
 	go func() { opsEnded <- s.ops.Run(probes) }()
-	go func() { defer close(bounded); ops.BoundHeadroom(probes, ops.Headroom) }()
+	go func() {
+		defer close(bounded)
+		ops.BoundHeadroom(probes, uint64(s.settings.Selfies.MaxMemory)/2, ops.Headroom)
+	}()
 	err := s.work(ctx)
 	stopProbes()
 	<-bounded

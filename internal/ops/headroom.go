@@ -18,12 +18,15 @@ const (
 	// leastPercent keeps the collector from running all the time once the
 	// living heap is many times the headroom.
 	leastPercent = 25
+	// mostPercent bounds by how much the heap may grow before the next look.
+	mostPercent = 400
 )
 
-// BoundHeadroom keeps the heap's garbage below headroom bytes, where that is less
-// than the collector would allow, until ctx ends. It leaves everything alone if
-// GOGC is set.
-func BoundHeadroom(ctx context.Context, headroom uint64) {
+// BoundHeadroom keeps the heap's garbage between least and most bytes, most if that
+// is less, until ctx ends, where the collector would have less or allow more: it
+// is run as often for little as for much, so a small living heap is the one that
+// it costs most for each request. It leaves everything alone if GOGC is set.
+func BoundHeadroom(ctx context.Context, least, most uint64) {
 	if os.Getenv("GOGC") != "" {
 		return
 	}
@@ -39,18 +42,21 @@ func BoundHeadroom(ctx context.Context, headroom uint64) {
 		case <-ticker.C:
 		}
 		metrics.Read(sample)
-		if p := percentFor(sample[0].Value.Uint64(), headroom); p < percent-5 || p > percent+5 || p == 100 && percent != 100 {
+		if p := percentFor(sample[0].Value.Uint64(), least, most); p < percent-5 || p > percent+5 || p == 100 && percent != 100 {
 			debug.SetGCPercent(p)
 			percent = p
 		}
 	}
 }
 
-// percentFor returns GOGC for a living heap: 100, or less if that would allow
-// more garbage than headroom.
-func percentFor(live, headroom uint64) int {
-	if live <= headroom {
-		return 100
+// percentFor returns GOGC: what keeps the garbage between least and most, 100 if
+// that does.
+func percentFor(live, least, most uint64) int {
+	switch least = min(least, most); {
+	case live > most:
+		return int(max(leastPercent, most*100/live))
+	case live < least:
+		return int(min(mostPercent, least*100/max(1, live)))
 	}
-	return int(max(leastPercent, headroom*100/live))
+	return 100
 }

@@ -10,16 +10,21 @@ import (
 
 func TestPercentBoundsTheGarbage(t *testing.T) {
 	for _, c := range []struct {
-		live, headroom uint64
-		want           int
+		live, least, most uint64
+		want              int
 	}{
-		{0, 48 << 20, 100},
-		{48 << 20, 48 << 20, 100},
-		{96 << 20, 48 << 20, 50},
-		{10 << 30, 48 << 20, leastPercent},
+		{0, 0, 48 << 20, 100},
+		{48 << 20, 0, 48 << 20, 100},
+		{96 << 20, 0, 48 << 20, 50},
+		{10 << 30, 0, 48 << 20, leastPercent},
+		{0, 32 << 20, 48 << 20, mostPercent},
+		{16 << 20, 32 << 20, 48 << 20, 200},
+		{32 << 20, 32 << 20, 48 << 20, 100},
+		{96 << 20, 32 << 20, 48 << 20, 50},
+		{24 << 20, 1 << 30, 48 << 20, 200},
 	} {
-		if got := percentFor(c.live, c.headroom); got != c.want {
-			t.Errorf("%d MiB alive: %d %%, want %d", c.live>>20, got, c.want)
+		if got := percentFor(c.live, c.least, c.most); got != c.want {
+			t.Errorf("%d MiB alive, %d to %d of garbage: %d %%, want %d", c.live>>20, c.least>>20, c.most>>20, got, c.want)
 		}
 	}
 }
@@ -30,7 +35,7 @@ func TestHeadroomFollowsTheLivingHeapAndEndsWithItsContext(t *testing.T) {
 	runtime.GC()
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
-	go func() { defer close(ended); BoundHeadroom(ctx, 16<<20) }()
+	go func() { defer close(ended); BoundHeadroom(ctx, 0, 16<<20) }()
 	deadline := time.After(10 * time.Second)
 	for {
 		before := debug.SetGCPercent(100)
