@@ -9,16 +9,21 @@ import (
 	"reauth/internal/vendors"
 )
 
-// inquiry asks a lane's vendor what became of calls. Those that come while it
-// asks are asked about together next: a vendor may list the calls of a whole day
-// to answer for one. It is safe for concurrent use.
+// inquiry asks a lane's vendor what became of calls. A vendor may list the calls of
+// a whole day to answer for one, and each page is a request that takes the place of
+// a call: so those who come while it asks are asked about together next, and as long
+// as they are few that waits until the pages are a small part of all requests. It is
+// safe for concurrent use.
 type inquiry struct {
 	lane   *vendors.Lane
 	finder vendors.Finder // nil if the vendor cannot be asked
+	many   chan struct{}  // tells whoever asks next that as many wait as are worth it
 
 	mu      sync.Mutex // guards what follows
 	asking  bool
 	waiting []question
+	pages   int       // of the last time
+	next    time.Time // not before then for a few
 }
 
 // question is about one call made at or after since.
@@ -35,11 +40,19 @@ type answer struct {
 
 func newInquiry(lane *vendors.Lane) *inquiry {
 	finder, _ := lane.Adapter().(vendors.Finder)
-	return &inquiry{lane: lane, finder: finder}
+	return &inquiry{lane: lane, finder: finder, many: make(chan struct{}, 1)}
 }
 
-// maxQuestions bounds what is asked about at once, and how much waits meanwhile.
-const maxQuestions = 1000
+const (
+	// maxQuestions bounds what is asked about at once, and how much waits meanwhile.
+	maxQuestions = 1000
+	// worthAPage is for how many questions at least a page is read at once.
+	worthAPage = 10
+	// pagesShare is how much of the calls that this replica may make is for pages
+	// that fewer wait for; they wait no longer for that than maxPause.
+	pagesShare = 0.02
+	maxPause   = 15 * time.Second
+)
 
 // ask returns the authentications that the vendor made for a call's subject
 // since then, oldest first. Whoever finds nobody asking asks for all who wait.
@@ -51,6 +64,12 @@ func (q *inquiry) ask(ctx context.Context, call vendors.Call, since time.Time) (
 		return nil, errManyAsk
 	}
 	q.waiting = append(q.waiting, question{call, since, answered})
+	if len(q.waiting) >= q.enough() {
+		select {
+		case q.many <- struct{}{}:
+		default:
+		}
+	}
 	mine := !q.asking
 	q.asking = true
 	q.mu.Unlock()
@@ -69,6 +88,7 @@ func (q *inquiry) ask(ctx context.Context, call vendors.Call, since time.Time) (
 // that nothing was learnt, and ask again themselves.
 func (q *inquiry) askAll(ctx context.Context) {
 	for {
+		q.pause(ctx)
 		q.mu.Lock()
 		n := min(len(q.waiting), maxQuestions)
 		questions := q.waiting[:n:n]
@@ -82,6 +102,41 @@ func (q *inquiry) askAll(ctx context.Context) {
 	}
 }
 
+// enough is how many questions are asked without a pause.
+func (q *inquiry) enough() int { return min(maxQuestions, max(1, worthAPage*q.pages)) }
+
+// pause waits until enough wait to be asked about, or it is time for a few.
+func (q *inquiry) pause(ctx context.Context) {
+	q.mu.Lock()
+	wait, few := time.Until(q.next), len(q.waiting) > 0 && len(q.waiting) < q.enough()
+	q.mu.Unlock()
+	if wait <= 0 || !few {
+		return
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-q.many:
+	case <-ctx.Done():
+	}
+}
+
+// told takes in how many pages the vendor's answer took.
+func (q *inquiry) told(pages int) {
+	pause := time.Duration(0)
+	if share := q.lane.Share(); share > 0 {
+		pause = min(maxPause, time.Duration(float64(pages)/(pagesShare*share)*float64(time.Second)))
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.pages, q.next = pages, time.Now().Add(pause)
+	select {
+	case <-q.many: // it was about those who were asked about just now
+	default:
+	}
+}
+
 func (q *inquiry) askAbout(ctx context.Context, questions []question) {
 	calls := make([]vendors.Call, len(questions))
 	since := questions[0].since
@@ -91,7 +146,14 @@ func (q *inquiry) askAbout(ctx context.Context, questions []question) {
 			since = one.since
 		}
 	}
-	found, err := q.finder.Find(ctx, calls, since, q.lane.TurnAhead)
+	pages := 0
+	found, err := q.finder.Find(ctx, calls, since, func(ctx context.Context, do func(context.Context) error) error {
+		pages++
+		return q.lane.TurnAhead(ctx, do)
+	})
+	if err == nil {
+		q.told(pages)
+	}
 	if err != nil && ctx.Err() != nil {
 		err = errNotAsked
 	}

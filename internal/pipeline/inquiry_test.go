@@ -3,6 +3,7 @@ package pipeline
 import (
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -38,4 +39,44 @@ func TestAsManyWaitToAskAsCanBeAskedNext(t *testing.T) {
 		}
 		w.shut()
 	})
+}
+
+// TestFewWaitUntilTheirPagesAreASmallPartOfAllRequests: each page takes the place of
+// a call. At 10 requests a second, less the headroom, a page is 2 % of 5.1 seconds.
+func TestFewWaitUntilTheirPagesAreASmallPartOfAllRequests(t *testing.T) {
+	for name, c := range map[string]struct {
+		perSecond float64
+		questions int
+		from, to  time.Duration
+	}{
+		"few":                     {10, worthAPage - 1, 5 * time.Second, 6 * time.Second},
+		"few, at a low limit":     {1, worthAPage - 1, maxPause, maxPause + 3*time.Second},
+		"few, without a limit":    {0, worthAPage - 1, 0, 0},
+		"as many as are worth it": {10, worthAPage, 0, time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := join(t, newFakeTopics(), findingVendor{&fakeVendor{}}, func(_ *Config, l *vendors.LaneConfig) { l.PerSecond = c.perSecond })
+				w.assign([]int{0, 1, 2}, nil, nil)
+				settle(time.Second)
+				inquiry := w.lines[event.Argos].inquiry
+				ask := func() {
+					if _, err := inquiry.ask(t.Context(), vendors.Call{SubmissionID: "sub"}, time.Now()); err != nil {
+						t.Error(err)
+					}
+				}
+				ask()
+				first := time.Now()
+				var asking sync.WaitGroup
+				for range c.questions {
+					asking.Go(ask)
+				}
+				asking.Wait()
+				if took := time.Since(first); took < c.from || took > c.to {
+					t.Errorf("the next %d questions were answered after %v, want %v to %v", c.questions, took, c.from, c.to)
+				}
+				w.shut()
+			})
+		})
+	}
 }

@@ -91,6 +91,17 @@ func (l *Lane) Adapter() Adapter { return l.adapter }
 // headroom included, 0 for none.
 func (l *Lane) PerSecond() float64 { return l.quota.limits.perSecond }
 
+// Share returns how many calls per second the shards of this replica may make, 0
+// if there is no limit or no shard.
+func (l *Lane) Share() float64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.quota.table.owned == 0 {
+		return 0
+	}
+	return l.quota.table.pace.perSecond * l.quota.table.part()
+}
+
 // MaxInFlight returns the cap on calls at the vendor.
 func (l *Lane) MaxInFlight() int { return l.cfg.MaxInFlight }
 

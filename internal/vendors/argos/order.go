@@ -14,7 +14,7 @@ type order struct {
 }
 
 // orderMargin is for rows that are not quite in order.
-const orderMargin = time.Minute
+const orderMargin = 10 * time.Second
 
 // add takes the next row's time, zero for one that cannot be read.
 func (o *order) add(at time.Time) {

@@ -32,7 +32,7 @@ func TestFindEndsWhereTheListHasPassedSince(t *testing.T) {
 	}{
 		"newest first":              {[][]time.Time{newestFirst, hours(-10, -20, -1), hours(-20, -30, -1)}, lastKey, noon.Add(-3 * time.Hour), 1},
 		"not there yet":             {[][]time.Time{newestFirst, hours(-10, -20, -1), hours(-20, -30, -1)}, lastKey, noon.Add(-12 * time.Hour), 2},
-		"within the margin":         {[][]time.Time{newestFirst, hours(-10, -20, -1)}, lastKey, noon.Add(-9*time.Hour + 30*time.Second), 2},
+		"within the margin":         {[][]time.Time{newestFirst, hours(-10, -20, -1)}, lastKey, noon.Add(-9*time.Hour + 5*time.Second), 2},
 		"oldest first":              {[][]time.Time{hours(-30, -20, 1), hours(-20, -10, 1), hours(-10, 0, 1)}, lastKey, noon.Add(-3 * time.Hour), 3},
 		"mixed":                     {[][]time.Time{append(hours(-5, -10, -1), hours(-4, -9, -1)...), hours(-1, -11, -1)}, lastKey, noon.Add(-3 * time.Hour), 2},
 		"mixed on an earlier page":  {[][]time.Time{{noon.Add(-4 * time.Hour), noon.Add(-2 * time.Hour)}, hours(-3, -10, -1), hours(-10, -12, -1)}, lastKey, noon.Add(-3 * time.Hour), 3},
