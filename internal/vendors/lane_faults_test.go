@@ -1,0 +1,177 @@
+package vendors
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"reauth/internal/event"
+)
+
+func TestBreakerOpensOnFailuresAndProbesOneAtATime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		a := &fakeAdapter{delay: 10 * time.Millisecond}
+		a.answer = func(int) error {
+			if time.Since(start) < time.Minute {
+				return fault(Transient)
+			}
+			return nil
+		}
+		a.check = func() error { return a.answer(0) }
+		l := NewLane(a, config())
+		l.SetShards([]int{0}, 1)
+		drive(l, 40, 59*time.Second)
+		down := len(a.made())
+		// 20 to trip, those under way then, and a probe each 15 s.
+		if down < 20 || down > 20+2+3 {
+			t.Errorf("%d calls to a vendor that is down", down)
+		}
+		drive(l, 40, 40*time.Second)
+		calls := a.made()
+		back := calls[down : down+2]
+		if wait := back[0].Sub(start.Add(time.Minute)); wait > 1100*time.Millisecond {
+			t.Errorf("first probe after the return came after %v", wait)
+		}
+		if gap := back[1].Sub(back[0]); gap > 2*time.Second {
+			t.Errorf("full rate came %v after the probe", gap)
+		}
+	})
+}
+
+func TestVerdictsAndRefusalsKeepTheBreakerClosed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := &fakeAdapter{answer: func(n int) error {
+			if n%2 == 0 {
+				return fault(Refused)
+			}
+			return nil
+		}}
+		l := NewLane(a, config())
+		l.SetShards([]int{0}, 1)
+		drive(l, 5, 10*time.Second)
+		if l.BreakerState() != BreakerClosed {
+			t.Errorf("breaker %v after refusals", l.BreakerState())
+		}
+	})
+}
+
+func TestSlowCallsOpenTheBreaker(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := &fakeAdapter{delay: 21 * time.Second}
+		l := NewLane(a, config())
+		l.SetShards([]int{0}, 1)
+		drive(l, 30, 20*time.Second)
+		if l.BreakerState() != BreakerOpen {
+			t.Errorf("breaker %v after 30 slow calls", l.BreakerState())
+		}
+	})
+}
+
+func TestLaneFaultPausesAndTheFreeCheckProbes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var good atomic.Bool
+		wrong := func() error {
+			if good.Load() {
+				return nil
+			}
+			return fault(LaneFault)
+		}
+		a := &fakeAdapter{check: wrong, answer: func(int) error { return wrong() }}
+		l := NewLane(a, config())
+		l.SetShards([]int{0}, 1)
+		drive(l, 40, time.Minute)
+		if n := len(a.made()); n != 1 {
+			t.Errorf("%d calls with a wrong key, want the one that showed it", n)
+		}
+		if l.Fault() == nil {
+			t.Error("the lane is not paused")
+		}
+		good.Store(true)
+		drive(l, 40, 20*time.Second)
+		if l.Fault() != nil {
+			t.Errorf("still paused 20 s after the key was mended: %v", l.Fault())
+		}
+		if n := len(a.made()); n < 49*4 {
+			t.Errorf("%d calls in the 20 s after the key was mended", n)
+		}
+	})
+}
+
+func TestThrottledLaneBacksOffAndClimbsBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		a := &fakeAdapter{answer: func(n int) error {
+			if n == 100 {
+				return &Error{Vendor: event.Argos, Kind: Throttled, RetryAfter: 5 * time.Second}
+			}
+			return nil
+		}}
+		l := NewLane(a, config())
+		l.SetShards([]int{0}, 1)
+		drive(l, 10, 40*time.Second)
+		calls := a.made()
+		refused := calls[99]
+		if gap := calls[101].Sub(refused); gap < 5*time.Second {
+			t.Errorf("a call %v after a Retry-After of 5 s", gap)
+		}
+		per := func(from time.Duration) (n int) {
+			for _, c := range calls {
+				if d := c.Sub(start); d >= from && d < from+time.Second {
+					n++
+				}
+			}
+			return n
+		}
+		if n := per(refused.Sub(start) + 6*time.Second); n < 20 || n > 40 {
+			t.Errorf("%d calls in the second after the back-off, want about half of 49", n)
+		}
+		if n := per(39 * time.Second); n < 47 {
+			t.Errorf("%d calls in the last second, want the full rate again", n)
+		}
+	})
+}
+
+func TestCallHasADeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := &fakeAdapter{delay: time.Hour}
+		l := NewLane(a, config())
+		l.SetShards([]int{0}, 1)
+		p, _ := l.Reserve(t.Context(), 0)
+		start := time.Now()
+		_, err := l.Call(t.Context(), p, Call{}, may)
+		if !errors.Is(err, context.DeadlineExceeded) || time.Since(start) > 31*time.Second {
+			t.Errorf("%v after %v", err, time.Since(start))
+		}
+	})
+}
+
+// Each replica has only its part of the slots, so each must slow down in
+// proportion to that for the group to come back at half the rate.
+func TestThrottledGroupComesBackAtHalfTheRate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := &fakeAdapter{}
+		start := time.Now()
+		var wg sync.WaitGroup
+		for replica := range 3 {
+			l := NewLane(a, config())
+			l.SetShards([]int{replica}, 3)
+			l.BackOff(start.Add(5 * time.Second))
+			wg.Go(func() { drive(l, 10, 8*time.Second) })
+		}
+		wg.Wait()
+		n := 0
+		for _, at := range a.made() {
+			if d := at.Sub(start); d >= 6*time.Second && d < 7*time.Second {
+				n++
+			}
+		}
+		if n < 20 || n > 40 {
+			t.Errorf("%d calls in the second after the back-off, want about half of 49", n)
+		}
+	})
+}
