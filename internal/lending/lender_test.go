@@ -159,7 +159,7 @@ func (r *replica) start(ctx context.Context, all *sync.WaitGroup, v *vendor, n i
 	for range n {
 		all.Go(func() {
 			for ctx.Err() == nil {
-				p, err := r.lane.Reserve(ctx, 15*time.Millisecond)
+				p, err := r.lane.ReserveFor(ctx, 0, 15*time.Millisecond)
 				if err != nil {
 					return
 				}
@@ -382,7 +382,7 @@ func TestOwnerWithLittleWorkIsServedSoon(t *testing.T) {
 			for i := 0; ctx.Err() == nil; i++ {
 				time.Sleep(time.Duration(150+i*37%300) * time.Millisecond) // some 3 a second
 				asked := time.Now()
-				permit, err := owner.lane.Reserve(ctx, 15*time.Millisecond)
+				permit, err := owner.lane.ReserveFor(ctx, 0, 15*time.Millisecond)
 				if err != nil {
 					return
 				}

@@ -72,7 +72,7 @@ func TestCallIsLateWhenItLeavesLate(t *testing.T) {
 				}, time.Now)}
 				l := NewLane(a, config())
 				l.SetShards([]int{0}, 1)
-				p, err := l.Reserve(t.Context(), 0)
+				p, err := l.ReserveFor(t.Context(), 0, 0)
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -83,7 +83,7 @@ func drive(l *Lane, n int, d time.Duration) {
 	for range n {
 		wg.Go(func() {
 			for {
-				p, err := l.Reserve(ctx, 0)
+				p, err := l.ReserveFor(ctx, 0, 0)
 				if err != nil {
 					return
 				}

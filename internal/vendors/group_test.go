@@ -227,7 +227,7 @@ func TestPermitsInHandAreNotBurnt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newHearers(func(int, int) error { return nil }, nil)
 		time.Sleep(time.Second) // fake time, for the handover
-		p, err := g.lanes[1].Reserve(t.Context(), 500*time.Millisecond)
+		p, err := g.lanes[1].ReserveFor(t.Context(), 0, 500*time.Millisecond)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -141,7 +141,7 @@ func TestCallHasADeadline(t *testing.T) {
 		a := &fakeAdapter{delay: time.Hour}
 		l := NewLane(a, config())
 		l.SetShards([]int{0}, 1)
-		p, _ := l.Reserve(t.Context(), 0)
+		p, _ := l.ReserveFor(t.Context(), 0, 0)
 		start := time.Now()
 		_, err := l.Call(t.Context(), p, Call{}, may)
 		if !errors.Is(err, context.DeadlineExceeded) || time.Since(start) > 31*time.Second {

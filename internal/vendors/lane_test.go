@@ -131,13 +131,13 @@ func TestSlotGivenBackIsUsedByTheNext(t *testing.T) {
 		cfg.PerSecond = 1
 		l := NewLane(&fakeAdapter{}, cfg)
 		l.SetShards([]int{0}, 1)
-		p, err := l.Reserve(t.Context(), time.Second)
+		p, err := l.ReserveFor(t.Context(), 0, time.Second)
 		if err != nil {
 			t.Fatal(err)
 		}
 		at := p.At
 		p.Release()
-		if p, err = l.Reserve(t.Context(), time.Millisecond); err != nil {
+		if p, err = l.ReserveFor(t.Context(), 0, time.Millisecond); err != nil {
 			t.Fatal(err)
 		}
 		if !p.At.Equal(at) {
@@ -152,7 +152,7 @@ func TestMissedSlotMakesNoCall(t *testing.T) {
 		a := &fakeAdapter{}
 		l := NewLane(a, config())
 		l.SetShards([]int{0}, 1)
-		p, err := l.Reserve(t.Context(), 0)
+		p, err := l.ReserveFor(t.Context(), 0, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -171,7 +171,7 @@ func TestPermitForAShardThatMovedMakesNoCall(t *testing.T) {
 		a := &fakeAdapter{}
 		l := NewLane(a, config())
 		l.SetShards([]int{0}, 1)
-		p, _ := l.Reserve(t.Context(), 0)
+		p, _ := l.ReserveFor(t.Context(), 0, 0)
 		l.SetShards(nil, 1)
 		if _, err := l.Call(t.Context(), p, Call{}, may); !errors.Is(err, ErrMissed) || len(a.made()) != 0 {
 			t.Errorf("call in a slot of somebody else's: %v, %d calls", err, len(a.made()))
@@ -185,7 +185,7 @@ func TestReserveEndsWithItsContext(t *testing.T) {
 		stop := errors.New("stop")
 		ctx, cancel := context.WithCancelCause(t.Context())
 		go func() { time.Sleep(time.Second); cancel(stop) }()
-		if _, err := l.Reserve(ctx, 0); !errors.Is(err, stop) {
+		if _, err := l.ReserveFor(ctx, 0, 0); !errors.Is(err, stop) {
 			t.Errorf("Reserve ended with %v", err)
 		}
 		if l.inFlight.taken() != 0 || l.turn.taken() != 0 {

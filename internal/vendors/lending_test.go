@@ -53,7 +53,7 @@ func TestLentSlotsAreLeftAloneAndBorrowedOnesUsed(t *testing.T) {
 		time.Sleep(lendNotice)
 		got := make(chan time.Time)
 		go func() {
-			p, err := l.Reserve(context.Background(), 0)
+			p, err := l.ReserveFor(context.Background(), 0, 0)
 			if err != nil {
 				t.Error(err)
 			} else if _, err = l.Call(context.Background(), p, Call{}, may); err != nil {
@@ -73,7 +73,7 @@ func TestLentSlotsAreLeftAloneAndBorrowedOnesUsed(t *testing.T) {
 		if at := <-got; !at.Equal(r.slot(back).begin) {
 			t.Errorf("called in the slot of %v, want the borrowed one of %v", at, r.slot(back).begin)
 		}
-		p, err := l.Reserve(t.Context(), 0)
+		p, err := l.ReserveFor(t.Context(), 0, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -118,7 +118,7 @@ func TestLaneThatIsHeldBackNeitherLendsNorWants(t *testing.T) {
 				hold(l)
 				ctx, cancel := context.WithCancel(t.Context())
 				for range 5 {
-					go func() { _, _ = l.Reserve(ctx, 0) }()
+					go func() { _, _ = l.ReserveFor(ctx, 0, 0) }()
 				}
 				synctest.Wait()
 				if trade := l.Trade(time.Now(), true); len(trade.Lent) > 0 || trade.Want > 0 {
@@ -139,7 +139,7 @@ func TestPaceByOrderEndsWhatWasBorrowed(t *testing.T) {
 		l.Borrow(of, []int64{foreign, foreign + 1, foreign + 2, foreign + 3})
 		l.SetRate(20)
 		changed := time.Now()
-		if p, err := l.Reserve(t.Context(), 0); err != nil || p.At.Before(changed.Add(paceChange)) {
+		if p, err := l.ReserveFor(t.Context(), 0, 0); err != nil || p.At.Before(changed.Add(paceChange)) {
 			t.Errorf("a slot %v after the order (%v)", p.At.Sub(changed), err)
 		} else {
 			p.Release()
@@ -161,7 +161,7 @@ func TestGainedShardWaitsForWhatItsFormerOwnerLent(t *testing.T) {
 		l := NewLane(&fakeAdapter{}, cfg)
 		gained := time.Now()
 		l.SetShards([]int{0}, 1)
-		p, err := l.Reserve(t.Context(), 0)
+		p, err := l.ReserveFor(t.Context(), 0, 0)
 		if err != nil {
 			t.Fatal(err)
 		}

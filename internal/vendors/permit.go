@@ -66,13 +66,9 @@ func (l *Lane) ReserveFor(ctx context.Context, shard int, lead time.Duration) (*
 	}
 }
 
-// Reserve is ReserveFor for a call of no request. It waits as long as no shard
-// has room; its only error is the context's cause.
-func (l *Lane) Reserve(ctx context.Context, lead time.Duration) (*Permit, error) {
-	return l.reserve(ctx, anyShard, lead, asTheyCome, time.Now())
-}
-
-// reserve reserves a permit on behalf of somebody who has waited since start.
+// reserve reserves a permit on behalf of somebody who has waited since start. For
+// anyShard it waits as long as no shard has room, and its only error is the
+// context's cause.
 func (l *Lane) reserve(ctx context.Context, shard int, lead time.Duration, place place, start time.Time) (*Permit, error) {
 	if err := l.inFlight.take(ctx, place); err != nil {
 		return nil, err

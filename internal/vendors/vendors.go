@@ -152,8 +152,8 @@ type Finder interface {
 
 // Turn waits until a request may be made to the vendor and has it made by do,
 // whose error it returns: a vendor counts requests, whatever they are for. The
-// context given to do has the lane's timeout. Its own errors are those of
-// Lane.Reserve.
+// context given to do has the lane's timeout. Beside that its only error is the
+// context's cause.
 type Turn func(ctx context.Context, do func(context.Context) error) error
 
 // Reviewer is an adapter whose vendor may change a verdict that it gave.
