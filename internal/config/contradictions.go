@@ -68,7 +68,7 @@ func (c *Config) contradictions(r *report, vendors []event.Vendor) {
 	}
 	if c.LedgerRetention() <= c.Ledger.Window {
 		r.fault("kafka.retention.ledger", showDuration(c.Kafka.Retention.Ledger)+" is not longer than ledger.window, "+
-			showDuration(c.Ledger.Window), "give more, or 0s for twice as much", "ledger.window")
+			showDuration(c.Ledger.Window), "give more, or 0s for as much longer as requests are kept", "ledger.window")
 	}
 	if c.Kafka.Retention.Results < c.Ledger.Window {
 		r.fault("kafka.retention.results", showDuration(c.Kafka.Retention.Results)+" is shorter than ledger.window, "+

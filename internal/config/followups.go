@@ -72,7 +72,7 @@ func (f *FollowUps) describe(g group) {
 		Where pictures are archived, it is only done once they are: if that fails for good, it is left to a person, who is
 		told by log and metrics. Authentications of requests that ended without a verdict (expired) are meant, too; those of
 		requests that failed are not. It is remembered in the ledger, so it is lost if the whole group stands still for
-		longer than half of ledger.window.`, between(0, 10*366*24*time.Hour))
+		longer than kafka.retention.ledger allows.`, between(0, 10*366*24*time.Hour))
 	one(g, &f.MaxFollowUps, counts, "max_follow_ups", "250000",
 		fmt.Sprintf(`Requests of the whole group about which something of this may be left to be done; each partition has an
 		equal share. Each takes up to %d bytes of memory in the replica that owns its partition, so a replica that has all of

@@ -63,17 +63,18 @@ type Topics struct {
 type Retention struct {
 	Requests time.Duration
 	Results  time.Duration
-	// Ledger is 0 for twice the ledger's window; see
+	// Ledger is 0 for the ledger's window and as long as requests are kept; see
 	// Config.LedgerRetention.
 	Ledger  time.Duration
 	Dead    time.Duration
 	Signals time.Duration
 }
 
-// LedgerRetention is how long the ledger topic keeps its records.
+// LedgerRetention is how long the ledger topic keeps its records: while the whole
+// group stands still nobody writes them again, and its window ends when that began.
 func (c *Config) LedgerRetention() time.Duration {
 	if c.Kafka.Retention.Ledger == 0 {
-		return 2 * c.Ledger.Window
+		return c.Ledger.Window + c.Kafka.Retention.Requests
 	}
 	return c.Kafka.Retention.Ledger
 }
@@ -153,7 +154,8 @@ func (r *Retention) describe(g group) {
 		`Results. At least ledger.window, because after a crash we look there for what was published.`,
 		between(time.Minute, 365*day))
 	one(g, &r.Ledger, durations, "ledger", "0s",
-		`Ledger. Longer than ledger.window; 0s: twice as long.`, between(0, 365*day))
+		`Ledger. Longer than ledger.window, by as long as the whole group may stand still and find all that it left; 0s: by
+		as long as requests are kept.`, between(0, 365*day))
 	one(g, &r.Dead, durations, "dead", "720h",
 		`Dead letters: the time in which somebody must look at them.`, between(time.Minute, 365*day))
 	one(g, &r.Signals, durations, "signals", "24h",

@@ -176,7 +176,7 @@ func TestContradictions(t *testing.T) {
 		{"topics that brokers do not tell apart", func(c *Config) { c.Kafka.Topics.Priority = "faceauth_requests" },
 			[]string{`kafka.topics.priority: "faceauth_requests" is the topic of kafka.topics.requests too, as brokers do not tell . and _ apart; give a name of its own`}},
 		{"ledger forgets", func(c *Config) { c.Kafka.Retention.Ledger = c.Ledger.Window },
-			[]string{"kafka.retention.ledger: 24h is not longer than ledger.window, 24h; give more, or 0s for twice as much"}},
+			[]string{"kafka.retention.ledger: 24h is not longer than ledger.window, 24h; give more, or 0s for as much longer as requests are kept"}},
 		{"results forget", func(c *Config) { c.Kafka.Retention.Results = 23 * 3600e9 },
 			[]string{"kafka.retention.results: 23h is shorter than ledger.window, 24h; give at least that"}},
 		{"no room for a selfie", func(c *Config) { c.Selfies.MaxMemory = 4 * MiB },
@@ -294,9 +294,9 @@ func TestBucketsHoldTheDefaultOnce(t *testing.T) {
 	}
 }
 
-func TestLedgerIsKeptTwiceItsWindowUnlessTold(t *testing.T) {
+func TestLedgerOutlivesAStandstillOfAsLongAsRequestsAreKeptUnlessTold(t *testing.T) {
 	c := valid()
-	if got := c.LedgerRetention(); got != 2*c.Ledger.Window {
+	if got := c.LedgerRetention(); got != c.Ledger.Window+c.Kafka.Retention.Requests || got < 8*24*3600e9 {
 		t.Errorf("got %s", got)
 	}
 	c.Kafka.Retention.Ledger = 72 * 3600e9

@@ -29,7 +29,7 @@ func (s *Spend) describe(g group) {
 		`What the calls for one campaign_id may cost in all, however long it takes; 0 is no cap. Split over the partitions
 		in the same way. What does not fit waits until a restart brings a higher cap, or until its not_after. The totals
 		live in the ledger: they are kept for 400 days, for the last 10000 campaigns of a partition, and as long as the
-		group does not stand still for more than half of ledger.window.`, upToBillion)
+		group does not stand still for longer than kafka.retention.ledger allows.`, upToBillion)
 }
 
 // Price is what an answer with an outcome costs.

@@ -31,8 +31,8 @@ func TestTopicsKeepWhatTheServiceRestsOn(t *testing.T) {
 		t.Errorf("%d topics", len(byName))
 	}
 	all := Topics(c)
-	if got := all[byName[c.Kafka.Topics.Ledger]].Config["retention.ms"]; got != "172800000" {
-		t.Errorf("the ledger keeps its records for %s ms, want twice the window", got)
+	if got := all[byName[c.Kafka.Topics.Ledger]].Config["retention.ms"]; got != "691200000" {
+		t.Errorf("the ledger keeps its records for %s ms, want a day and the week of the requests", got)
 	}
 	for _, name := range []string{c.Kafka.Topics.Dead, c.Kafka.Topics.Ledger} {
 		if got := all[byName[name]].Config["max.message.bytes"]; got != "2097152" {

@@ -42,13 +42,14 @@
 // its answer's record, and then in records of its own, each of which says all that
 // is left; they are told apart by the vendor's reference, as a request id may come
 // again. They may live for a month, so that whoever owns the shard writes them again
-// before they leave the window, like parked requests: if a whole group stands still
-// for longer than half the window, they are lost. In memory one costs some 240 bytes.
+// before they leave the window, like parked requests. In memory one costs some 240
+// bytes.
 //
 // # Restoring
 //
 // Applying the records of the window in the order of the log gives the shard's
-// state. Answered records are by far the most, and of nearly all nothing but
+// state. The window is time in which the group works: a silence in which it begins
+// is left out of it, for as long as the topic keeps its records. Answered records are by far the most, and of nearly all nothing but
 // the id is ever asked for, so they are not decoded. Checkpoints say up to when
 // results are known to be published: only what was answered later has to be
 // looked for in the results topic. An answered id costs its 16 bytes and the

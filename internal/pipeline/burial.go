@@ -94,7 +94,7 @@ func (p *Pipeline) inherited(ctx context.Context, s *shard, rec event.Record) (b
 	if !s.inherits(rec) {
 		return nil, true
 	}
-	quiet, oldest := s.since.Add(p.cfg.ClaimMargin/2), s.since.Add(-p.cfg.Window)
+	quiet, oldest := s.since.Add(p.cfg.ClaimMargin/2), s.remembers(p.cfg.Window)
 	s.graves.expect(rec.Time, s.since, oldest)
 	if !sleep(ctx, time.Until(quiet)) {
 		return nil, false

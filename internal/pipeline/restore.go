@@ -63,15 +63,19 @@ func (p *Pipeline) restore(s *shard) Reader {
 }
 
 func (p *Pipeline) readBack(s *shard) (Reader, error) {
-	start, err := p.parts.Offsets.OffsetAt(s.ctx, p.cfg.Topics.Ledger, s.id, time.Now().Add(-p.cfg.Window-p.cfg.ClaimMargin)) // a call may follow its claim so late
+	start, silence, err := p.windowBegin(s)
 	if err != nil {
 		return nil, err
+	}
+	if silence > 0 {
+		p.log.Info("nobody worked for a while: the ledger is read from before that", "partition", s.id, "silence_ms", silence.Milliseconds())
 	}
 	end, err := p.parts.Offsets.End(s.ctx, p.cfg.Topics.Ledger, s.id)
 	if err != nil {
 		return nil, err
 	}
 	s.mu.Lock()
+	s.silence = silence
 	s.ledger = ledger.NewShard(p.cfg.Window) // a second try begins anew
 	s.ledger.OnClaim(func(vendor event.Vendor, called time.Time) { p.countCall(s, vendor, called) })
 	s.mu.Unlock()
@@ -282,7 +286,7 @@ func (p *Pipeline) mark(s *shard) {
 	for sleep(s.ctx, markEvery) {
 		now := stamp()
 		s.mu.Lock()
-		s.ledger.Forget(now)
+		s.ledger.Forget(s.forgetAt(now, p.cfg.Window))
 		published := s.ledger.Checkpoint(now.Add(-markSkew - p.cfg.ClaimMargin/2))
 		due := s.marked.Before(s.answered) && published.After(s.marked)
 		stale := s.ledger.Stale(now.Add(-p.cfg.Window / 2))

@@ -46,6 +46,9 @@ type shard struct {
 	answered, marked time.Time
 	// capsMet are the caps of which it is logged that they are reached.
 	capsMet map[capMet]struct{}
+	// silence is how much longer than the window the ledger goes back: nobody
+	// worked on the shard for so long.
+	silence time.Duration
 	// full: no request is begun that is to be followed up.
 	full bool
 	// followed holds a token when a follow-up may be due sooner.
