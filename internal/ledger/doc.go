@@ -49,7 +49,9 @@
 //
 // Applying the records of the window in the order of the log gives the shard's
 // state. The window is time in which the group works: a silence in which it begins
-// is left out of it, for as long as the topic keeps its records. Answered records are by far the most, and of nearly all nothing but
+// is left out of it, for as long as the topic keeps its records. An offset may lag
+// behind for longer than the window, too, while an order or an outage holds an
+// earlier request back: a checkpoint names those that are done meanwhile. Answered records are by far the most, and of nearly all nothing but
 // the id is ever asked for, so they are not decoded. Checkpoints say up to when
 // results are known to be published: only what was answered later has to be
 // looked for in the results topic. An answered id costs its 16 bytes and the

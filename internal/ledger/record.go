@@ -87,8 +87,12 @@ type Record struct {
 	// answer that is revisable has the revision of its result, too.
 	Revision int `json:"revision,omitempty"`
 
-	// Checkpoint: Published is the time up to which.
+	// Checkpoint: Published is the time up to which. Closed and Failed are the IDs
+	// of requests that are done, 16 bytes each, although their records will be read
+	// again: their offsets lag behind, perhaps for longer than the window.
 	Published *time.Time `json:"published,omitempty"`
+	Closed    []byte     `json:"closed,omitempty"`
+	Failed    []byte     `json:"failed,omitempty"`
 
 	// Ordered.
 	Order *Order `json:"order,omitempty"`
@@ -197,7 +201,7 @@ func (r *Record) check() error {
 	case Revised:
 		fits, needs = r.Answer != nil && r.Answer.Reference != "" && r.Revision >= 2, "an answer with a reference, and a revision"
 	case Checkpoint:
-		fits, needs = r.Published != nil, "published"
+		fits, needs = r.Published != nil && len(r.Closed)%len(ID{}) == 0 && len(r.Failed)%len(ID{}) == 0, "published, and whole ids"
 	case Ordered:
 		fits, needs = r.Order != nil && r.Order.Check() == nil, "an order that we know to follow"
 	case Summed:

@@ -104,6 +104,7 @@ type Shard struct {
 	orders    orders
 	spent     spent
 	followUps followUps
+	closedAt  time.Time // when a checkpoint last named ids
 }
 
 // NewShard returns an empty ledger that remembers answered ids for window.
@@ -185,6 +186,7 @@ func (s *Shard) step(requestID string, r Record, value []byte, at time.Time) {
 		s.parked(requestID, r, at)
 	case Checkpoint:
 		s.confirm(*r.Published)
+		s.closed(r, at)
 	case Revised:
 		if e := s.open[IDOf(requestID)]; e != nil && e.Step == Answered {
 			s.noteStanding(e.answered, e.at) // its result is published, or it could not be revised

@@ -16,6 +16,8 @@ type item struct {
 	request  event.Request
 	priority bool
 	fetched  time.Time
+	// id is the request's in the ledger, zero if the record holds no request.
+	id ledger.ID
 
 	// entry is the request in the shard's ledger; the shard's lock guards it.
 	entry *ledger.Entry

@@ -280,6 +280,7 @@ const prematureWait = 5 * time.Second
 // to be worked on.
 func (p *Pipeline) admitRequest(it *item) {
 	s := it.shard
+	it.id = ledger.IDOf(it.request.RequestID)
 	var due time.Time
 	s.mu.Lock()
 	admission, entry := s.ledger.Admit(it.request.RequestID, it.source(), event.Redrives(it.record) > 0)

@@ -333,7 +333,7 @@ func vendorCodes(err error) []string {
 
 // done closes an item: its record counts, and its room is free.
 func (p *Pipeline) done(it *item) {
-	if it.tracked && !it.shard.finish(it.record) {
+	if it.tracked && !it.shard.finish(it.record, it.id) {
 		p.metrics.afterMove.Inc()
 		p.log.Info("request finished for a shard that has moved; its new owner finds it in the ledger",
 			"request_id", it.request.RequestID, "partition", it.shard.id, "offset", it.record.Offset)

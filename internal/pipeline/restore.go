@@ -288,16 +288,18 @@ func (p *Pipeline) mark(s *shard) {
 		s.mu.Lock()
 		s.ledger.Forget(s.forgetAt(now, p.cfg.Window))
 		published := s.ledger.Checkpoint(now.Add(-markSkew - p.cfg.ClaimMargin/2))
+		checkpoint := ledger.Record{Step: ledger.Checkpoint, Published: &published}
 		due := s.marked.Before(s.answered) && published.After(s.marked)
+		closing := now.Sub(s.ledger.ClosedAt()) >= p.cfg.Window/4 && s.ledger.Closing(&checkpoint, s.ahead())
 		stale := s.ledger.Stale(now.Add(-p.cfg.Window / 2))
 		s.mu.Unlock()
 		if !p.owns(s) {
 			continue
 		}
-		checkpoint := ledger.Record{Step: ledger.Checkpoint, Published: &published}
-		if due && p.writeLedger(s, nil, checkpoint.Encode(), now) {
+		if value := checkpoint.Encode(); (due || closing) && p.writeLedger(s, nil, value, now) {
 			s.mu.Lock()
 			s.marked = published
+			s.ledger.Note("", checkpoint, value, now)
 			s.mu.Unlock()
 		}
 		for _, e := range stale {

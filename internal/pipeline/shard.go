@@ -106,13 +106,22 @@ func (s *shard) inherits(rec event.Record) bool {
 	return rec.Offset < s.ends[rec.Topic]
 }
 
-// finish marks a record as done. That counts unless the shard has moved: then
-// nothing of it is committed any more.
-func (s *shard) finish(rec event.Record) (counts bool) {
+// finish marks the record of a request, or of none, as done. That counts unless the
+// shard has moved: then nothing of it is committed any more.
+func (s *shard) finish(rec event.Record, id ledger.ID) (counts bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.trackers[rec.Topic].finish(rec.Offset)
+	s.trackers[rec.Topic].finish(rec.Offset, id)
 	return !s.moved
+}
+
+// ahead returns the requests that are done and would be read again. The shard's lock
+// is held.
+func (s *shard) ahead() (ids []ledger.ID) {
+	for _, t := range s.trackers {
+		ids = t.ahead(ids)
+	}
+	return ids
 }
 
 // leave fences the shard: from here on nothing of it is committed, and no work
@@ -224,6 +233,6 @@ func (s *shard) position(topic string, start int64) int64 {
 // skip moves past a record that holds no request.
 func (s *shard) skip(rec event.Record, end int64) {
 	if s.track(rec, end) {
-		s.finish(rec)
+		s.finish(rec, ledger.ID{})
 	}
 }

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -109,6 +110,59 @@ func TestWhatIsReadAgainLateIsRemembered(t *testing.T) {
 		wantCalls(t, b, 1)
 		b.shut()
 	})
+}
+
+// TestOffsetsThatLagBehindTheWindow: requests that an order holds back keep their
+// offsets for days, and with them those of requests that are done. Replicas come and go
+// meanwhile.
+func TestOffsetsThatLagBehindTheWindow(t *testing.T) {
+	for name, lives := range map[string][]time.Duration{
+		"one owner":              {30 * time.Hour},
+		"several":                {10 * time.Hour, 10 * time.Hour, 10 * time.Hour, 10 * time.Hour},
+		"one after the other":    slices.Repeat([]time.Duration{2 * time.Hour}, 20),
+		"with a standstill, too": {20 * time.Hour, 0, 20 * time.Hour},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				topics, v := newFakeTopics(), &fakeVendor{}
+				change := func(c *Config, _ *vendors.LaneConfig) { c.MaxHeld = 1 }
+				w := join(t, topics, v, change)
+				w.assign([]int{0, 1, 2}, nil, nil)
+				settle(10 * time.Second)
+				topics.give(orderOf(ledger.Pause, "camp-1", 0))
+				settle(time.Second)
+				for i := range 12 {
+					w.send(i%3, fmt.Sprint("r-", i), fmt.Sprint("sub-", i), ofCamp("camp-1"))
+				}
+				settle(time.Second)
+				for i := 12; i < 42; i++ {
+					w.send(i%3, fmt.Sprint("r-", i), fmt.Sprint("sub-", i))
+				}
+				for _, life := range lives {
+					if settle(life); life == 0 {
+						life = 40 * time.Hour
+						time.Sleep(life)
+					}
+					w.commit()
+					w.kill()
+					w = join(t, topics, v, change)
+					w.assign([]int{0, 1, 2}, nil, nil)
+				}
+				settle(time.Hour)
+				wantCallsByNow(t, w, 30)
+				topics.give(orderOf(ledger.Resume, "camp-1", 0))
+				settle(2 * time.Hour)
+				wantOncePerRequest(t, w, 42)
+				wantCalls(t, w, 1)
+				for shard := range 3 {
+					if n := w.next(shard); n != 14 {
+						t.Errorf("next of shard %d is %d", shard, n)
+					}
+				}
+				w.shut()
+			})
+		})
+	}
 }
 
 func TestOrdersOutliveAStandstill(t *testing.T) {

@@ -1,6 +1,10 @@
 package pipeline
 
-import "sort"
+import (
+	"sort"
+
+	"reauth/internal/ledger"
+)
 
 // unknownNext is the next of a tracker that has seen nothing of a partition
 // without a committed offset: there is nothing to commit.
@@ -19,6 +23,7 @@ type tracker struct {
 type tracked struct {
 	offset int64
 	done   bool
+	id     ledger.ID // once it is done; zero for what is no request
 }
 
 // newTracker returns a tracker for a partition whose committed offset is next;
@@ -37,15 +42,15 @@ func (t *tracker) add(offset int64) bool {
 	return true
 }
 
-// finish marks a record as done; again, or for an offset that is not tracked,
-// it does nothing.
-func (t *tracker) finish(offset int64) {
+// finish marks the record of a request as done; again, or for an offset that is not
+// tracked, it does nothing.
+func (t *tracker) finish(offset int64, id ledger.ID) {
 	open := t.records[t.head:]
 	i := sort.Search(len(open), func(i int) bool { return open[i].offset >= offset })
 	if i == len(open) || open[i].offset != offset {
 		return
 	}
-	open[i].done = true
+	open[i].done, open[i].id = true, id
 	for t.head < len(t.records) && t.records[t.head].done {
 		t.next = t.records[t.head].offset + 1
 		t.head++
@@ -61,6 +66,16 @@ func (t *tracker) compact() {
 	}
 	n := copy(t.records, t.records[t.head:])
 	t.records, t.head = t.records[:n], 0
+}
+
+// ahead adds the requests that are done and whose offsets may not be committed.
+func (t *tracker) ahead(ids []ledger.ID) []ledger.ID {
+	for _, r := range t.records[t.head:] {
+		if r.done && r.id != (ledger.ID{}) {
+			ids = append(ids, r.id)
+		}
+	}
+	return ids
 }
 
 // span is how many records there are from the first that is not done to the

@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"reauth/internal/ledger"
 )
 
 // naiveTracker is the tracker as one would write it without a thought for cost.
@@ -45,14 +47,14 @@ func TestTrackerAgreesWithNaiveModelInAnyOrder(t *testing.T) {
 			case 2, 3: // any open record is done
 				if len(open) > 0 {
 					i := rapid.IntRange(0, len(open)-1).Draw(t, "which")
-					tr.finish(open[i])
+					tr.finish(open[i], ledger.ID{})
 					model.done[open[i]] = true
 					open = append(open[:i], open[i+1:]...)
 				}
 			case 4: // something that is not tracked, or was done before
 				o := rapid.Int64Range(-1, offset+5).Draw(t, "stray")
 				if !contains(open, o) {
-					tr.finish(o)
+					tr.finish(o, ledger.ID{})
 				}
 			}
 			if tr.next != model.mayCommit() {
@@ -83,12 +85,12 @@ func TestTrackerNeverCommitsPastAGap(t *testing.T) {
 	for _, o := range []int64{10, 11, 15} {
 		tr.add(o)
 	}
-	tr.finish(15)
-	tr.finish(11)
+	tr.finish(15, ledger.ID{})
+	tr.finish(11, ledger.ID{})
 	if tr.next != 10 {
 		t.Fatalf("next %d with record 10 open", tr.next)
 	}
-	tr.finish(10)
+	tr.finish(10, ledger.ID{})
 	if tr.next != 16 {
 		t.Fatalf("next %d with all done, want 16", tr.next)
 	}
@@ -102,7 +104,7 @@ func TestTrackerRefusesARecordTwice(t *testing.T) {
 	if !tr.add(5) || tr.add(5) {
 		t.Error("a record was tracked twice")
 	}
-	tr.finish(5)
+	tr.finish(5, ledger.ID{})
 	if tr.add(5) {
 		t.Error("a done record was tracked again")
 	}
@@ -113,7 +115,7 @@ func TestTrackerGivesItsMemoryBack(t *testing.T) {
 	for o := range int64(1_000_000) {
 		tr.add(o)
 		if o >= 100 {
-			tr.finish(o - 100)
+			tr.finish(o-100, ledger.ID{})
 		}
 	}
 	if c := cap(tr.records); c > 1024 {

@@ -1,0 +1,44 @@
+package ledger
+
+import (
+	"slices"
+	"time"
+)
+
+// The answer of a request leaves the window, but an order or an outage may hold its
+// offset back for longer, with that of an earlier request. So checkpoints name what
+// is done and would be read again: whoever takes the shard over finds it in the
+// window.
+
+// Closing sets a checkpoint's ids: those of ids that are done and do not live in the
+// ledger by records of their own. It returns false if there are none.
+func (s *Shard) Closing(r *Record, ids []ID) bool {
+	for _, id := range ids {
+		if s.open[id] != nil {
+			continue
+		}
+		if _, failed := s.failed[id]; failed {
+			r.Failed = append(r.Failed, id[:]...)
+		} else {
+			r.Closed = append(r.Closed, id[:]...)
+		}
+	}
+	return len(r.Closed)+len(r.Failed) > 0
+}
+
+// ClosedAt returns when a checkpoint last named ids, zero if none in the window did.
+func (s *Shard) ClosedAt() time.Time { return s.closedAt }
+
+// closed takes in the ids of a checkpoint.
+func (s *Shard) closed(r Record, at time.Time) {
+	if len(r.Closed)+len(r.Failed) > 0 {
+		s.closedAt = at
+	}
+	for id := range slices.Chunk(r.Closed, len(ID{})) {
+		s.seen.add(ID(id), at)
+	}
+	for id := range slices.Chunk(r.Failed, len(ID{})) {
+		s.seen.add(ID(id), at)
+		s.failed[ID(id)] = struct{}{}
+	}
+}

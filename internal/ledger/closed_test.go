@@ -1,0 +1,61 @@
+package ledger
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"reauth/internal/event"
+)
+
+func TestCheckpointNamesWhatIsDoneAndWouldBeReadAgain(t *testing.T) {
+	failed := answer(1, event.Failed)
+	s := replay(t, "r-failed", claim(1, "a", noon), failed)
+	apply(t, s, "r-done", claim(1, "a", noon), answer(1, event.Approved))
+	apply(t, s, "r-parked", claim(1, "a", noon), parking(1, noon.Add(time.Hour)))
+	published := noon.Add(time.Minute)
+	checkpoint := Record{Step: Checkpoint, Published: &published}
+	apply(t, s, "", checkpoint)
+	ids := []ID{IDOf("r-failed"), IDOf("r-done"), IDOf("r-parked")}
+	if !s.Closing(&checkpoint, ids) || len(checkpoint.Closed) != 16 || len(checkpoint.Failed) != 16 {
+		t.Fatalf("closing: %d and %d bytes", len(checkpoint.Closed), len(checkpoint.Failed))
+	}
+
+	next := replay(t, "", checkpoint) // the answers have left the window
+	if next.ClosedAt().IsZero() {
+		t.Error("it is not known that ids were named")
+	}
+	apply(t, next, "r-parked", parking(1, noon.Add(time.Hour))) // written again
+	for id, c := range map[string]struct {
+		redrive bool
+		want    Admission
+	}{
+		"r-done":   {true, Duplicate},
+		"r-parked": {false, Adopted},
+		"r-other":  {false, New},
+	} {
+		if got, _ := next.Admit(id, source(1), c.redrive); got != c.want {
+			t.Errorf("%s: admission %d, want %d", id, got, c.want)
+		}
+	}
+	if got, _ := next.Admit("r-failed", source(1), false); got != Duplicate {
+		t.Errorf("a failed request that is read again: admission %d", got)
+	}
+	if got, _ := next.Admit("r-failed", source(9), true); got != New {
+		t.Errorf("a failed request that was sent back: admission %d", got)
+	}
+	if s.Closing(&Record{}, []ID{IDOf("r-parked")}) {
+		t.Error("a request that lives in the ledger is named as done")
+	}
+}
+
+func TestHalfAnIDIsUnreadable(t *testing.T) {
+	for _, value := range []string{
+		`{"step":"checkpoint","published":"2026-01-02T03:04:05Z","closed":"AAAA"}`,
+		`{"step":"checkpoint","published":"2026-01-02T03:04:05Z","failed":"AAAA"}`,
+	} {
+		if _, err := Decode([]byte(value)); !errors.Is(err, ErrUnreadable) {
+			t.Errorf("%s: %v", value, err)
+		}
+	}
+}
