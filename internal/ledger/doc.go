@@ -51,10 +51,12 @@
 // state. The window is time in which the group works: a silence in which it begins
 // is left out of it, for as long as the topic keeps its records. An offset may lag
 // behind for longer than the window, too, while an order or an outage holds an
-// earlier request back: a checkpoint names those that are done meanwhile. Answered records are by far the most, and of nearly all nothing but
-// the id is ever asked for, so they are not decoded. Checkpoints say up to when
-// results are known to be published: only what was answered later has to be
-// looked for in the results topic. An answered id costs its 16 bytes and the
-// table's overhead: 33 bytes in all, measured on Go 1.26 as the heap in use
-// with a million ids; a test holds it under 48.
+// earlier request back: a checkpoint names those that are done meanwhile.
+//
+// Answered records are by far the most, and of nearly all nothing but the id is ever
+// asked for, so they are not decoded. Checkpoints say up to when results are known
+// to be published: only what was answered later has to be looked for in the results
+// topic. An answered id costs its 16 bytes and the table's overhead: 33 bytes in
+// all, measured on Go 1.26 as the heap in use with a million ids; a test holds it
+// under 48.
 package ledger
