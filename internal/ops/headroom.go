@@ -19,7 +19,7 @@ const (
 	// living heap is many times the headroom.
 	leastPercent = 25
 	// mostPercent bounds by how much the heap may grow before the next look.
-	mostPercent = 400
+	mostPercent = 200
 )
 
 // BoundHeadroom keeps the heap's garbage between least and most bytes, most if that
