@@ -32,10 +32,36 @@ const (
 	signalSender    = "producer"
 )
 
-// give writes the order. It issues it later than any other about the same.
-func (g orderGiver) give(ctx context.Context, order *ledger.Order) (err error) {
-	if err := g.issueLast(ctx, order); err != nil {
-		return err
+// give writes orders, one after another. It issues each later than any other about
+// the same.
+func (g orderGiver) give(ctx context.Context, orders ...*ledger.Order) (err error) {
+	for _, o := range orders {
+		if len(o.Requests) > 0 {
+			continue // no other is about the same
+		}
+		if err := g.issueLast(ctx, o); err != nil {
+			return err
+		}
+	}
+	writer := g.client.NewWriter(stream.WriterConfig{MaxBytes: connect.MaxRecordBytes})
+	defer func() {
+		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopGrace)
+		defer cancel()
+		err = errors.Join(err, writer.Close(closing))
+	}()
+	for _, o := range orders {
+		if err := g.write(ctx, writer, o); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// write writes one order.
+func (g orderGiver) write(ctx context.Context, writer *stream.Writer, order *ledger.Order) error {
+	again := "give it again, or take it back"
+	if order.Kind == ledger.Withdraw {
+		again = "give it again"
 	}
 	signal, err := json.Marshal(orderSignal{orderSignalKind, signalSender, *order})
 	if err != nil {
@@ -46,17 +72,11 @@ func (g orderGiver) give(ctx context.Context, order *ledger.Order) (err error) {
 	for shard := range g.partitions[g.ledger] {
 		records = append(records, event.Record{Topic: g.ledger, Partition: shard, Key: []byte(order.Key()), Value: value})
 	}
-	writer := g.client.NewWriter(stream.WriterConfig{MaxBytes: connect.MaxRecordBytes})
-	defer func() {
-		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopGrace)
-		defer cancel()
-		err = errors.Join(err, writer.Close(closing))
-	}()
 	if err := writer.Write(ctx, records...); err != nil {
-		return fmt.Errorf("writing the order to the ledger: %w\nsome shards may know of it: give it again, or take it back", err)
+		return fmt.Errorf("writing the order to the ledger: %w\nsome shards may know of it: %s", err, again)
 	}
 	if err := writer.Write(ctx, event.Record{Topic: g.signals, Value: signal}); err != nil {
-		return fmt.Errorf("telling the consumers of the order: %w\nthey will follow it as they take shards over: give it again, or take it back", err)
+		return fmt.Errorf("telling the consumers of the order: %w\nthey will follow it as they take shards over: %s", err, again)
 	}
 	return nil
 }

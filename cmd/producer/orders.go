@@ -27,8 +27,8 @@ func newOrders(s *settings) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "orders",
 		Short: "List the orders that are in force",
-		Long: `orders lists what was ordered by pause, rate and weight and not taken back, as the
-ledger has it. It reads one partition of the ledger, over ledger.window: every
+		Long: `orders lists what was ordered by pause, rate and weight and not taken back, and what
+was withdrawn, as the ledger has it. It reads one partition of the ledger, over ledger.window: every
 shard has all orders, but for the seconds in which consumers pass one on that was
 broken off in the middle. --all-partitions reads them all.`,
 		Example: `  producer orders
@@ -87,6 +87,9 @@ func (s scanner) orders(ctx context.Context, places []place, since time.Time) ([
 		if err != nil || r.Step != ledger.Ordered {
 			strange++
 			return nil
+		}
+		if len(r.Order.Requests) > 0 && r.Order.IssuedAt.Before(since) {
+			return nil // it has had its time, though this record came late
 		}
 		if known, ok := newest[r.Order.Subject()]; !ok || r.Order.Newer(known) {
 			newest[r.Order.Subject()] = *r.Order

@@ -24,7 +24,8 @@ func newRoot(w world) *cobra.Command {
 		Long: `producer publishes the requests of a manifest to Kafka as one campaign, watches
 a campaign until every request has its result, shows the history of one request,
 lists dead letters or sends them back, erases what vendors and the bucket hold of
-a person, and steers the running consumers: pause, resume, rate and weight.
+a person, takes requests back (withdraw), and steers the running consumers: pause,
+resume, rate and weight.
 
 Settings come from a YAML file and from the environment, the same ones as the
 consumer's: REAUTH_ and the path of the setting, levels joined by two
@@ -46,6 +47,6 @@ watch timed out; 4 not everything was erased; 130 stopped by a signal.`,
 	s := &settings{environ: w.environ}
 	root.PersistentFlags().StringVar(&s.file, "config", "", "YAML file with the settings")
 	root.AddCommand(newPublish(s), newWatch(s), newShow(s), newDead(s), newErase(s),
-		newPause(s), newResume(s), newRate(s), newWeight(s), newOrders(s), newVersion())
+		newPause(s), newResume(s), newRate(s), newWeight(s), newWithdraw(s), newOrders(s), newVersion())
 	return root
 }

@@ -178,27 +178,33 @@ func (o *orderOptions) check(order ledger.Order) error {
 }
 
 // give gives the order to the consumers.
-func (o *orderOptions) give(cmd *cobra.Command, s *settings, order ledger.Order) (err error) {
+func (o *orderOptions) give(cmd *cobra.Command, s *settings, order ledger.Order) error {
 	order.ID, order.IssuedAt = uuid.NewString(), time.Now().UTC().Truncate(time.Millisecond)
 	order.Vendor, order.Campaign, order.By, order.Reason = event.Vendor(o.vendor), o.campaign, o.by, o.reason
 	if err := o.check(order); err != nil {
 		return err
 	}
-	c, err := s.load()
+	shards, err := giveOrders(cmd, s, &order)
 	if err != nil {
 		return err
+	}
+	return writeGiven(cmd.OutOrStdout(), o.output, order, shards)
+}
+
+// giveOrders gives orders to the consumers and returns how many shards keep them.
+func giveOrders(cmd *cobra.Command, s *settings, orders ...*ledger.Order) (shards int, err error) {
+	c, err := s.load()
+	if err != nil {
+		return 0, err
 	}
 	topics := c.Kafka.Topics
 	client, partitions, err := reach(cmd.Context(), c.Kafka, cmd.ErrOrStderr(), topics.Ledger, topics.Signals)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer func() { err = errors.Join(err, client.Close()) }()
 	g := orderGiver{scanner: scanner{client, partitions, cmd.ErrOrStderr()}, ledger: topics.Ledger, signals: topics.Signals}
-	if err := g.give(cmd.Context(), &order); err != nil {
-		return err
-	}
-	return writeGiven(cmd.OutOrStdout(), o.output, order, partitions[topics.Ledger])
+	return partitions[topics.Ledger], g.give(cmd.Context(), orders...)
 }
 
 // writeGiven says what was ordered.
@@ -228,8 +234,11 @@ func orderWords(o ledger.Order) string {
 
 // aboutWords says what an order is about.
 func aboutWords(o ledger.Order) string {
-	if o.Vendor != "" {
+	switch {
+	case o.Vendor != "":
 		return "vendor " + string(o.Vendor)
+	case o.Campaign != "":
+		return "campaign " + o.Campaign
 	}
-	return "campaign " + o.Campaign
+	return count(len(o.Requests), "request")
 }

@@ -93,16 +93,28 @@ func TestOrderIsWrittenToEveryLedgerAndThenAsASignal(t *testing.T) {
 	}
 }
 
-// The consumers' package reads the same file.
+// The consumers' package reads the same files.
 func TestSignalOfAnOrderHasItsWireForm(t *testing.T) {
-	value, err := json.Marshal(orderSignal{orderSignalKind, signalSender, ledger.Order{
+	issued := time.Date(2026, 11, 22, 8, 0, 0, 25e6, time.UTC)
+	wantSignalForm(t, "signal.order.json", ledger.Order{
 		ID: "0f8fad5b-d9cb-469f-a165-70867728950e", Kind: ledger.Rate, Vendor: event.Argos, Value: 20,
-		IssuedAt: time.Date(2026, 11, 22, 8, 0, 0, 25e6, time.UTC), By: "night shift", Reason: "the vendor asked for it",
-	}})
+		IssuedAt: issued, By: "night shift", Reason: "the vendor asked for it",
+	})
+	wantSignalForm(t, "signal.withdraw.json", ledger.Order{
+		ID: "7c9e6679-7425-40de-944b-e07fc1f90ae7", Kind: ledger.Withdraw,
+		Requests: []ledger.ID{ledger.IDOf("r-1042"), ledger.IDOf("r-1043")},
+		IssuedAt: issued, By: "day shift", Reason: "left the platform",
+	})
+}
+
+// wantSignalForm compares an order's signal with a golden file.
+func wantSignalForm(t *testing.T, file string, order ledger.Order) {
+	t.Helper()
+	value, err := json.Marshal(orderSignal{orderSignalKind, signalSender, order})
 	if err != nil {
 		t.Fatal(err)
 	}
-	path := filepath.Join("..", "..", "testdata", "wire", "signal.order.json")
+	path := filepath.Join("..", "..", "testdata", "wire", file)
 	if *update {
 		if err := os.WriteFile(path, append(value, '\n'), 0o644); err != nil {
 			t.Fatal(err)

@@ -125,6 +125,7 @@ func pipelineConfig(c config.Config) pipeline.Config {
 		},
 		Owner:        owner(c.Kafka.ClientID),
 		Window:       c.Ledger.Window,
+		RequestsKept: c.Kafka.Retention.Requests,
 		ClaimMargin:  c.Ledger.Margin,
 		LongestCall:  longest,
 		Spend:        spendConfig(c),

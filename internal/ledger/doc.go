@@ -36,6 +36,10 @@
 // the one that was issued later holds, wherever it stands in the log. A version
 // that does not know an order's kind passes it over as unreadable.
 //
+// A withdrawal of requests names them by their IDs, up to a thousand in one record. It
+// stands in every shard's ledger, since upstream may give a request's record any key;
+// in memory the shards of a replica keep it once.
+//
 // # Follow-ups
 //
 // What is still to be done about a request that has its verdict (FollowUp) stands in

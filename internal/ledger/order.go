@@ -25,6 +25,9 @@ const (
 	// Weight: the campaign's share is Value times that of a campaign nobody gave
 	// an order about; 1 takes it back.
 	Weight OrderKind = "weight"
+	// Withdraw: end what has not been called yet of the campaign, or of Requests,
+	// without a call. Nothing takes it back.
+	Withdraw OrderKind = "withdraw"
 )
 
 // MinWeight and MaxWeight bound a campaign's weight. The first still lets one
@@ -40,16 +43,21 @@ const MaxRate = 1e6
 // maxOrderText bounds By and Reason, in bytes.
 const maxOrderText = 256
 
-// Order is what an operator wants of the running consumers, about one vendor or
-// one campaign. It stands in the ledger of every shard, so that whoever takes one
+// MaxOrderRequests bounds the requests of one order: 26 KB on the wire.
+const MaxOrderRequests = 1000
+
+// Order is what an operator wants of the running consumers, about one vendor, one
+// campaign, or, to withdraw them, some requests. It stands in the ledger of every shard, so that whoever takes one
 // over knows of it.
 type Order struct {
 	// ID is unique: 1 to 128 of [A-Za-z0-9._:-], like Campaign.
 	ID   string    `json:"id"`
 	Kind OrderKind `json:"kind"`
-	// Vendor or Campaign is what the order is about; the other one is empty.
+	// Vendor, Campaign or Requests is what the order is about; the others are
+	// empty.
 	Vendor   event.Vendor `json:"vendor,omitempty"`
 	Campaign string       `json:"campaign,omitempty"`
+	Requests []ID         `json:"requests,omitempty"`
 	// Value depends on Kind.
 	Value float64 `json:"value,omitempty"`
 	// IssuedAt says which of two orders about the same holds: the later one, in
@@ -67,12 +75,16 @@ const orderKeys = "order/"
 // IsOrder tells by its key whether a record is an order.
 func IsOrder(key []byte) bool { return strings.HasPrefix(string(key), orderKeys) }
 
-// Key is the key of the order's records: order/vendor/argos.
+// Key is the key of the order's records: order/vendor/argos. Orders about requests
+// are each about others, so they are told apart by their own id.
 func (o Order) Key() string {
-	if o.Vendor != "" {
+	switch {
+	case o.Vendor != "":
 		return orderKeys + "vendor/" + string(o.Vendor)
+	case o.Campaign != "":
+		return orderKeys + "campaign/" + o.Campaign
 	}
-	return orderKeys + "campaign/" + o.Campaign
+	return orderKeys + "requests/" + o.ID
 }
 
 // Subject names what the order is about. Of all orders with one subject the
@@ -114,14 +126,9 @@ func (o Order) Check() error {
 	if !isName(o.ID) {
 		fault("an order needs an id of 1 to 128 of [A-Za-z0-9._:-]")
 	}
-	switch {
-	case (o.Vendor == "") == (o.Campaign == ""):
-		fault("an order is about either a vendor or a campaign")
-	case !isName(string(o.Vendor) + o.Campaign):
-		fault("what an order is about needs 1 to 128 of [A-Za-z0-9._:-]")
-	}
+	faults = append(faults, o.checkAbout())
 	switch o.Kind {
-	case Pause, Resume:
+	case Pause, Resume, Withdraw:
 		if o.Value != 0 {
 			fault("an order of this kind has no value")
 		}
@@ -143,6 +150,27 @@ func (o Order) Check() error {
 		fault("an order's texts have at most %d bytes each", maxOrderText)
 	}
 	return errors.Join(faults...)
+}
+
+// checkAbout reports what is wrong with what the order is about.
+func (o Order) checkAbout() error {
+	about := 0
+	for _, set := range []bool{o.Vendor != "", o.Campaign != "", len(o.Requests) > 0} {
+		if set {
+			about++
+		}
+	}
+	switch {
+	case o.Kind == Withdraw && (about != 1 || o.Vendor != ""):
+		return errors.New("a withdrawal is of either a campaign or requests")
+	case o.Kind != Withdraw && (about != 1 || len(o.Requests) > 0):
+		return errors.New("an order is about either a vendor or a campaign")
+	case len(o.Requests) > MaxOrderRequests:
+		return fmt.Errorf("an order is about %d requests at most", MaxOrderRequests)
+	case len(o.Requests) == 0 && !isName(string(o.Vendor)+o.Campaign):
+		return errors.New("what an order is about needs 1 to 128 of [A-Za-z0-9._:-]")
+	}
+	return nil
 }
 
 // isName tells whether a text could be a request id or a campaign id.
@@ -178,11 +206,17 @@ func (s *Shard) ordered(o Order, at time.Time) {
 }
 
 // Orders returns the newest order of each subject in the log, also those that
-// take others back.
+// take others back. It hands the ids of the requests that are withdrawn over: they
+// are with an order the first time only, so that whoever asks keeps them once, and
+// not for every shard.
 func (s *Shard) Orders() []Order {
 	all := make([]Order, 0, len(s.orders))
-	for _, o := range s.orders {
+	for subject, o := range s.orders {
 		all = append(all, o.Order)
+		if o.Requests != nil {
+			o.Requests = nil
+			s.orders[subject] = o
+		}
 	}
 	return all
 }

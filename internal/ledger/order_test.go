@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -31,6 +32,74 @@ func TestOrderIsReadBackAsItWasWritten(t *testing.T) {
 	}
 	if diff := cmp.Diff(o, *r.Order); diff != "" {
 		t.Errorf("order (-written +read):\n%s", diff)
+	}
+}
+
+func withdrawalOf(id string, at time.Time, requestIDs ...string) Order {
+	o := Order{ID: id, Kind: Withdraw, IssuedAt: at}
+	for _, r := range requestIDs {
+		o.Requests = append(o.Requests, IDOf(r))
+	}
+	return o
+}
+
+func TestWithdrawalIsReadBackAsItWasWritten(t *testing.T) {
+	now := time.Date(2026, 11, 22, 8, 0, 0, 0, time.UTC)
+	full := withdrawalOf("o-1", now)
+	for i := range MaxOrderRequests {
+		full.Requests = append(full.Requests, IDOf(fmt.Sprint("r-", i)))
+	}
+	for _, o := range []Order{full, {ID: "o-2", Kind: Withdraw, Campaign: "autumn", IssuedAt: now}} {
+		value := o.Record().Encode()
+		if len(value) > 26<<10 {
+			t.Errorf("%d bytes", len(value))
+		}
+		r, err := Decode(value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(o, *r.Order); diff != "" {
+			t.Errorf("order (-written +read):\n%s", diff)
+		}
+	}
+}
+
+func TestUnreadableIDsAreRefused(t *testing.T) {
+	good := `{"step":"order","order":{"id":"o","kind":"withdraw","requests":["` + "AAAAAAAAAAAAAAAAAAAAAA" + `"],"issued_at":"2026-11-22T08:00:00Z"}}`
+	if _, err := Decode([]byte(good)); err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range []string{"", "r-1", strings.Repeat("A", 21), strings.Repeat("A", 23), strings.Repeat("A", 21) + "B", strings.Repeat("A", 21) + "=", strings.Repeat("A", 21) + "/"} {
+		bad := strings.Replace(good, strings.Repeat("A", 22), id, 1)
+		if _, err := Decode([]byte(bad)); !errors.Is(err, ErrUnreadable) {
+			t.Errorf("%q: %v", id, err)
+		}
+	}
+}
+
+// Else each shard of a replica would keep them.
+func TestIDsOfAWithdrawalAreHandedOverOnce(t *testing.T) {
+	now := time.Unix(1e9, 0)
+	s := NewShard(time.Hour)
+	o := withdrawalOf("o-1", now, "r-1", "r-2")
+	put(t, s, o, now)
+	put(t, s, withdrawalOf("o-2", now, "r-3"), now) // about others
+	put(t, s, o, now.Add(time.Minute))
+	for i, want := range []int{3, 0} {
+		n := 0
+		for _, known := range s.Orders() {
+			n += len(known.Requests)
+		}
+		if n != want {
+			t.Errorf("%d ids are handed over at time %d, want %d", n, i+1, want)
+		}
+	}
+	if !s.Holds(o, now) || len(s.Orders()) != 2 {
+		t.Error("it is not known any more that the order is in the log")
+	}
+	s.Forget(now.Add(2 * time.Hour))
+	if len(s.Orders()) != 0 {
+		t.Error("a withdrawal is remembered whose records have left the window")
 	}
 }
 
@@ -88,23 +157,33 @@ func TestShardHoldsAnOrderAsLongAsItsLastRecordIsYoungEnough(t *testing.T) {
 func TestOrdersThatSayNothingAreUnreadable(t *testing.T) {
 	good := orderAt("o-1", Pause, time.Unix(1e9, 0))
 	for name, change := range map[string]func(*Order){
-		"no id":          func(o *Order) { o.ID = "" },
-		"id":             func(o *Order) { o.ID = "a b" },
-		"no kind":        func(o *Order) { o.Kind = "" },
-		"kind":           func(o *Order) { o.Kind = "drain" },
-		"about nothing":  func(o *Order) { o.Vendor = "" },
-		"about two":      func(o *Order) { o.Campaign = "c" },
-		"slash":          func(o *Order) { o.Vendor, o.Campaign = "", "a/b" },
-		"long":           func(o *Order) { o.Vendor, o.Campaign = "", strings.Repeat("c", 129) },
-		"value":          func(o *Order) { o.Value = 1 },
-		"negative rate":  func(o *Order) { o.Kind, o.Value = Rate, -1 },
-		"huge rate":      func(o *Order) { o.Kind, o.Value = Rate, 1e7 },
-		"campaign rate":  func(o *Order) { o.Kind, o.Vendor, o.Campaign = Rate, "", "c" },
-		"vendor weight":  func(o *Order) { o.Kind, o.Value = Weight, 2 },
-		"no weight":      func(o *Order) { o.Kind, o.Vendor, o.Campaign = Weight, "", "c" },
-		"huge weight":    func(o *Order) { o.Kind, o.Vendor, o.Campaign, o.Value = Weight, "", "c", 101 },
-		"no time":        func(o *Order) { o.IssuedAt = time.Time{} },
-		"endless reason": func(o *Order) { o.Reason = strings.Repeat("x", 257) },
+		"no id":                          func(o *Order) { o.ID = "" },
+		"id":                             func(o *Order) { o.ID = "a b" },
+		"no kind":                        func(o *Order) { o.Kind = "" },
+		"kind":                           func(o *Order) { o.Kind = "drain" },
+		"about nothing":                  func(o *Order) { o.Vendor = "" },
+		"about two":                      func(o *Order) { o.Campaign = "c" },
+		"slash":                          func(o *Order) { o.Vendor, o.Campaign = "", "a/b" },
+		"long":                           func(o *Order) { o.Vendor, o.Campaign = "", strings.Repeat("c", 129) },
+		"value":                          func(o *Order) { o.Value = 1 },
+		"negative rate":                  func(o *Order) { o.Kind, o.Value = Rate, -1 },
+		"huge rate":                      func(o *Order) { o.Kind, o.Value = Rate, 1e7 },
+		"campaign rate":                  func(o *Order) { o.Kind, o.Vendor, o.Campaign = Rate, "", "c" },
+		"vendor weight":                  func(o *Order) { o.Kind, o.Value = Weight, 2 },
+		"no weight":                      func(o *Order) { o.Kind, o.Vendor, o.Campaign = Weight, "", "c" },
+		"huge weight":                    func(o *Order) { o.Kind, o.Vendor, o.Campaign, o.Value = Weight, "", "c", 101 },
+		"no time":                        func(o *Order) { o.IssuedAt = time.Time{} },
+		"endless reason":                 func(o *Order) { o.Reason = strings.Repeat("x", 257) },
+		"pause of requests":              func(o *Order) { o.Vendor, o.Requests = "", []ID{{1}} },
+		"pause of a vendor and requests": func(o *Order) { o.Requests = []ID{{1}} },
+		"withdrawn vendor":               func(o *Order) { o.Kind = Withdraw },
+		"withdrawn vendor and requests":  func(o *Order) { o.Kind, o.Requests = Withdraw, []ID{{1}} },
+		"withdrawn campaign and requests": func(o *Order) {
+			o.Kind, o.Vendor, o.Campaign, o.Requests = Withdraw, "", "c", []ID{{1}}
+		},
+		"withdrawn nothing":     func(o *Order) { o.Kind, o.Vendor = Withdraw, "" },
+		"withdrawal of a value": func(o *Order) { o.Kind, o.Vendor, o.Campaign, o.Value = Withdraw, "", "c", 1 },
+		"too many withdrawn":    func(o *Order) { o.Kind, o.Vendor, o.Requests = Withdraw, "", make([]ID, MaxOrderRequests+1) },
 	} {
 		bad := good
 		change(&bad)

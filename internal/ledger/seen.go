@@ -2,6 +2,8 @@ package ledger
 
 import (
 	"crypto/sha256"
+	"encoding/base64"
+	"errors"
 	"time"
 )
 
@@ -13,6 +15,24 @@ type ID [16]byte
 func IDOf(requestID string) ID {
 	sum := sha256.Sum256([]byte(requestID))
 	return ID(sum[:16])
+}
+
+var errID = errors.New("an ID is 22 characters of URL-safe base64")
+
+// MarshalText returns the ID as it stands in records: 22 characters.
+func (id ID) MarshalText() ([]byte, error) {
+	return base64.RawURLEncoding.AppendEncode(nil, id[:]), nil
+}
+
+// UnmarshalText reads what MarshalText returned.
+func (id *ID) UnmarshalText(text []byte) error {
+	if len(text) != base64.RawURLEncoding.EncodedLen(len(id)) {
+		return errID
+	}
+	if _, err := base64.RawURLEncoding.Strict().Decode(id[:], text); err != nil {
+		return errID
+	}
+	return nil
 }
 
 // seenBuckets is how many spans of time the window is cut into: ids are

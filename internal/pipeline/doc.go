@@ -18,7 +18,7 @@
 //
 //	                    ┌───────── keep (lane or store paused, permit lost) ─┐
 //	                    ▼                                                    │
-//	fetched ─ decode ─ queued ─ attempt ─┬─ verdict, unusable, expired ─ answer ─ result ─ done
+//	fetched ─ decode ─ queued ─ attempt ─┬─ verdict, unusable, expired, withdrawn ─ answer ─ result ─ done
 //	             │      ▲                ├─ retry ─ parked in the ledger until due (its record is done) ─┐
 //	             │      └────────────────┼────────────────────────────────────────────────────────────────┘
 //	             │                       └─ given up ─ answer ─ dead letter and failed result ─ done
@@ -94,7 +94,7 @@
 // # Orders
 //
 // An operator steers a running group: pauses a vendor or a campaign, lowers a
-// vendor's rate, weighs campaigns (orders.go). An order stands in the ledger of
+// vendor's rate, weighs campaigns, withdraws requests (orders.go). An order stands in the ledger of
 // every shard, under a key that no request can have, and is announced by a
 // signal. Of two about the same the one that was issued later holds, whatever
 // order they arrive in. What is in force is written again before it leaves the
@@ -107,6 +107,12 @@
 //   - A paused campaign's requests are parked in the ledger when they come up, so
 //     that they hold up nobody (hold.go), until so many are (Config.MaxHeld) that
 //     memory would run out: then they are left standing in the queue.
+//   - Withdrawn requests end without a call, each with its result, wherever they are
+//     (withdraw.go): on their way to a call, queued, parked, or when they are read.
+//     One whose call was made, or may have been, goes on to its verdict; if it turns
+//     out that none was made, or it would be repeated without asking, it ends, too. A
+//     withdrawal of requests holds for the window, a campaign's, for what was written
+//     by then, as long as requests are kept on their topic; then it is forgotten.
 //   - To be held back is no attempt. A claim without a call is ended by a parking,
 //     so that it is not taken for a lost call after a crash.
 //

@@ -105,10 +105,10 @@ func (f *fair) reweigh() {
 	heap.Init(&f.turns)
 }
 
-// remove takes out a shard's requests and returns them.
-func (f *fair) remove(s *shard) (removed []*item) {
+// remove takes out the requests that match and returns them.
+func (f *fair) remove(match func(*item) bool) (removed []*item) {
 	for _, fl := range f.flows {
-		removed = append(removed, fl.remove(s)...)
+		removed = append(removed, fl.remove(match)...)
 	}
 	f.ready -= len(removed)
 	return removed

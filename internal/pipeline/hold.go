@@ -82,7 +82,7 @@ func (p *Pipeline) hold(it *item) {
 		return
 	}
 	l.queue.freezeWhile(p.orders.pauses, campaign)
-	l.queue.push(it)
+	p.enqueue(it)
 }
 
 func (p *Pipeline) maxHeld() int {

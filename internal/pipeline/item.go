@@ -71,6 +71,14 @@ type spent struct {
 	started                        bool
 }
 
+// start notes how long the request was queued before it was first taken up.
+func (it *item) start(now time.Time) {
+	if !it.spent.started {
+		it.spent.started = true
+		it.spent.queued = max(0, now.Sub(it.record.Time))
+	}
+}
+
 // rank is that of the request in the queue.
 func (it *item) rank() int {
 	switch {

@@ -41,13 +41,14 @@ const (
 	MaxPreparing = 96
 )
 
-func newLine(lane *vendors.Lane, retryShare float64, weight func(campaign string) float64) *line {
+func newLine(lane *vendors.Lane, retryShare float64, weight func(campaign string) float64, takenBack func(*item) bool) *line {
 	preparing := MaxPreparing
 	if perSecond := lane.PerSecond(); perSecond > 0 {
 		preparing = int(min(MaxPreparing, max(minPreparing, math.Ceil(perSecond*prepareAhead))))
 	}
 	reviewer, _ := lane.Adapter().(vendors.Reviewer)
 	queue := newQueue(weight)
+	queue.takenBack = takenBack
 	if lane.Counts() {
 		queue.stalls = newStalls(lane.Room, weight)
 	}

@@ -76,7 +76,7 @@ func newMetrics(reg prometheus.Registerer, p *Pipeline) *metrics {
 		unreadable: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "reauth_unreadable_records_total", Help: "Records on topics of our own that could not be read and were ignored."}, []string{"topic"}),
 		unknown: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "reauth_unknown_outcomes_total", Help: "Calls of unknown outcome, by what became of them: found at the vendor, not found there and repeated, repeated without asking, held."}, []string{"resolution"}),
+			Name: "reauth_unknown_outcomes_total", Help: "Calls of unknown outcome, by what became of them: found at the vendor, not found there and repeated, repeated without asking, held, withdrawn instead of repeated."}, []string{"resolution"}),
 		possibleDouble: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "reauth_possible_double_charges_total", Help: "Calls of unknown outcome that were repeated without asking the vendor."}),
 		spend: prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -105,7 +105,7 @@ func (m *metrics) bear(p *Pipeline) {
 	m.requests.WithLabelValues(p.cfg.Topics.Requests)
 	m.unreadable.WithLabelValues(p.cfg.Topics.Ledger)
 	m.unreadable.WithLabelValues(p.cfg.Topics.Signals)
-	for _, resolution := range []string{resolvedFound, resolvedNotFound, resolvedRepeat, resolvedHold} {
+	for _, resolution := range []string{resolvedFound, resolvedNotFound, resolvedRepeat, resolvedHold, resolvedWithdraw} {
 		m.unknown.WithLabelValues(resolution)
 	}
 	for vendor := range p.parts.Lanes {

@@ -28,10 +28,15 @@ type orders struct {
 	newest  map[string]ledger.Order
 	paused  map[string]struct{} // campaigns
 	weights map[string]float64  // by campaign
+
+	withdrawn *withdrawals
 }
 
 func newOrders() *orders {
-	return &orders{newest: map[string]ledger.Order{}, paused: map[string]struct{}{}, weights: map[string]float64{}}
+	return &orders{
+		newest: map[string]ledger.Order{}, paused: map[string]struct{}{}, weights: map[string]float64{},
+		withdrawn: newWithdrawals(),
+	}
 }
 
 // take takes in an order; false says that it, or a newer one, was known.
@@ -44,6 +49,8 @@ func (o *orders) take(order ledger.Order) bool {
 	}
 	o.newest[order.Subject()] = order
 	switch {
+	case order.Kind == ledger.Withdraw:
+		o.withdrawn.add(order)
 	case order.Campaign == "":
 	case order.Kind == ledger.Pause:
 		o.paused[order.Campaign] = struct{}{}
@@ -84,15 +91,19 @@ func (o *orders) pausedCampaigns() int {
 
 // kept returns the orders that must stay in the ledgers: those in force, and
 // those that take another back as long as a record of that one may be read.
-func (o *orders) kept(now time.Time, window time.Duration) (kept []ledger.Order) {
+// Withdrawals that have had their time are forgotten.
+func (o *orders) kept(now time.Time, c *Config) (kept []ledger.Order) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for subject, order := range o.newest {
-		age := now.Sub(order.IssuedAt)
+		age, lasts := now.Sub(order.IssuedAt), c.lasts(order)
 		switch {
-		case order.InForce(), age <= window:
+		case lasts > 0 && age > lasts:
+			delete(o.newest, subject)
+			o.withdrawn.forget(order)
+		case order.InForce(), age <= c.Window:
 			kept = append(kept, order)
-		case age > 2*window:
+		case age > 2*c.Window:
 			// It was last written a window after it was issued at the latest, so
 			// no ledger has it any more, nor anything older.
 			delete(o.newest, subject)
@@ -104,8 +115,12 @@ func (o *orders) kept(now time.Time, window time.Duration) (kept []ledger.Order)
 // errHeld: an order keeps calls for the request from being made.
 var errHeld = errors.New("paused by order")
 
-// held returns errHeld if an order keeps calls for the request from being made.
+// held returns errWithdrawn if the request is taken back, and errHeld if an order
+// keeps calls for it from being made.
 func (p *Pipeline) held(it *item) error {
+	if p.takenBack(it) {
+		return errWithdrawn
+	}
 	if p.lines[it.request.Vendor].brake.on() || p.orders.pauses(it.request.CampaignID) {
 		return errHeld
 	}
@@ -122,13 +137,20 @@ func (p *Pipeline) PausedByOrder(vendor event.Vendor) bool {
 // obey acts on an order, unless it is known already or outdated; then it returns
 // false.
 func (p *Pipeline) obey(o ledger.Order) bool {
+	if lasts := p.cfg.lasts(o); lasts > 0 && time.Since(o.IssuedAt) > lasts {
+		return false
+	}
 	p.orders.acting.Lock()
 	defer p.orders.acting.Unlock()
 	if !p.orders.take(o) {
 		return false
 	}
 	p.log.Info("order taken", "order", o.ID, "kind", string(o.Kind), "vendor", o.Vendor, "campaign", o.Campaign,
-		"value", o.Value, "issued_at", o.IssuedAt)
+		"requests", len(o.Requests), "value", o.Value, "issued_at", o.IssuedAt)
+	if o.Kind == ledger.Withdraw {
+		p.recall()
+		return true
+	}
 	if o.Campaign != "" {
 		p.obeyForCampaign(o)
 		return true
@@ -183,11 +205,16 @@ func (p *Pipeline) passOn(o ledger.Order) {
 }
 
 // keepOrders writes orders to a shard's ledger that it lacks, or whose last
-// record there is older than half the window.
+// record there is older than half the window. An order that lasts no longer than
+// the window needs no second record.
 func (p *Pipeline) keepOrders(s *shard, now time.Time) {
-	for _, o := range p.orders.kept(now, p.cfg.Window) {
+	for _, o := range p.orders.kept(now, &p.cfg) {
+		since := now.Add(-p.cfg.Window / 2)
+		if len(o.Requests) > 0 {
+			since = time.Time{}
+		}
 		s.mu.Lock()
-		there := s.ledger.Holds(o, now.Add(-p.cfg.Window/2))
+		there := s.ledger.Holds(o, since)
 		s.mu.Unlock()
 		if there || !p.owns(s) {
 			continue

@@ -264,7 +264,7 @@ func TestPausesThatComeAndGoLoseNothing(t *testing.T) {
 }
 
 func TestOrderTakenBackWhileARequestIsBeingSetAsideWakesIt(t *testing.T) {
-	p := newParking()
+	p := newParking(func(*waiter) bool { return false })
 	seen := p.released()
 	p.release()
 	p.hold(waiter{due: time.Now().Add(time.Hour)}, seen)

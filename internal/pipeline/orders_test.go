@@ -3,6 +3,7 @@ package pipeline
 import (
 	"fmt"
 	"os"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -84,6 +85,13 @@ func TestSignalOfTheCommandIsUnderstood(t *testing.T) {
 	}
 	s, err := decodeSignal(value)
 	if err != nil || s.Kind != orderKind || s.Order.Kind != ledger.Rate || s.Order.Vendor != event.Argos || s.Order.Value != 20 {
+		t.Errorf("signal %+v, %v", s, err)
+	}
+	if value, err = os.ReadFile("../../testdata/wire/signal.withdraw.json"); err != nil {
+		t.Fatal(err)
+	}
+	s, err = decodeSignal(value)
+	if err != nil || s.Kind != orderKind || s.Order.Kind != ledger.Withdraw || !slices.Contains(s.Order.Requests, ledger.IDOf("r-1043")) {
 		t.Errorf("signal %+v, %v", s, err)
 	}
 }

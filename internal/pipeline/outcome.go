@@ -77,6 +77,8 @@ func (p *Pipeline) decide(it *item, stage event.Stage, err error) decision {
 		return decision{action: later, after: p.cfg.ClaimMargin / 4, cause: err}
 	case errors.Is(err, errExpired):
 		return conclude(event.Expired, event.NotAfterPassed)
+	case errors.Is(err, errWithdrawn):
+		return conclude(event.Withdrawn, event.WithdrawnBy)
 	case errors.Is(err, errHeld):
 		return decision{action: hold, cause: err}
 	case errors.Is(err, errLeaseEnded), errors.Is(err, vendors.ErrMissed), errors.As(err, &full):

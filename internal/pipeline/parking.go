@@ -43,6 +43,10 @@ type expected struct {
 // parking keeps waiters until they are due, holding no worker. It is safe for
 // concurrent use.
 type parking struct {
+	// takenBack says which waiters are to end without a call: they are due at once.
+	// It is asked with the parking locked.
+	takenBack func(*waiter) bool
+
 	mu     sync.Mutex // guards what follows
 	parked dueHeap
 	awaits map[string]*waiter // by reference
@@ -57,8 +61,8 @@ type parking struct {
 // minutes' worth at the highest rates in use.
 const newsKept = 1 << 14
 
-func newParking() *parking {
-	return &parking{awaits: map[string]*waiter{}, news: newRecent(newsKept), sooner: make(chan struct{}, 1)}
+func newParking(takenBack func(*waiter) bool) *parking {
+	return &parking{takenBack: takenBack, awaits: map[string]*waiter{}, news: newRecent(newsKept), sooner: make(chan struct{}, 1)}
 }
 
 // park keeps a waiter until it is due, or there is news of it.
@@ -75,6 +79,9 @@ func (p *parking) park(w waiter) {
 }
 
 func (p *parking) addLocked(w *waiter) {
+	if now := time.Now(); w.due.After(now) && p.takenBack(w) {
+		w.due = now
+	}
 	if w.held {
 		p.held++
 	}
@@ -120,6 +127,20 @@ func (p *parking) release() {
 	now := time.Now()
 	for _, w := range p.parked {
 		if w.held && w.due.After(now) {
+			w.due = now
+		}
+	}
+	heap.Init(&p.parked)
+	p.hurry()
+}
+
+// recall makes all waiters due that are taken back.
+func (p *parking) recall() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := time.Now()
+	for _, w := range p.parked {
+		if w.due.After(now) && p.takenBack(w) {
 			w.due = now
 		}
 	}

@@ -39,6 +39,9 @@ type Config struct {
 	Owner string
 	// Window is how long an answered request id is remembered.
 	Window time.Duration
+	// RequestsKept is how long a request may lie on its topic until it is read: for
+	// so long a campaign's withdrawal is kept. At less than Window, for that.
+	RequestsKept time.Duration
 	// ClaimMargin is how much longer a claim lasts than its call: see claim.go.
 	ClaimMargin time.Duration
 	// LongestCall is the longest timeout of all lanes.
@@ -143,6 +146,9 @@ type Pipeline struct {
 	ownClaim []byte
 	// cpu says what calls take of it.
 	cpu cpuMeter
+	// withdrawing holds a token for each request that is being ended because it is
+	// taken back.
+	withdrawing chan struct{}
 	// references are those of recent answers.
 	references *recent
 
@@ -174,20 +180,21 @@ func New(cfg Config, parts Parts) *Pipeline {
 		log:     parts.Logger,
 		lines:   map[event.Vendor]*line{},
 		orders:  newOrders(),
-		parking: newParking(),
 		reviews: newReviews(),
 		backlog: semaphore.NewWeighted(cfg.MaxBacklog),
 		shards:  map[int]*shard{},
 
-		cpu:        cpuMeter{used: cpuUsed},
-		restoring:  make(chan struct{}, restoreAtOnce),
-		references: newRecent(referencesKept),
-		ownClaim:   []byte(`"owner":"` + cfg.Owner + `"`),
+		cpu:         cpuMeter{used: cpuUsed},
+		restoring:   make(chan struct{}, restoreAtOnce),
+		withdrawing: make(chan struct{}, withdrawnAtOnce),
+		references:  newRecent(referencesKept),
+		ownClaim:    []byte(`"owner":"` + cfg.Owner + `"`),
 	}
+	p.parking = newParking(p.takenBackParked)
 	p.take, p.stop = context.WithCancelCause(context.Background())
 	p.work, p.cutOff = context.WithCancelCause(context.Background())
 	for vendor, lane := range parts.Lanes {
-		p.lines[vendor] = newLine(lane, cfg.Retry.Budget, p.orders.weight)
+		p.lines[vendor] = newLine(lane, cfg.Retry.Budget, p.orders.weight, p.takenBack)
 		lane.OnThrottle(func(until time.Time) { p.wg.Go(func() { p.announce(vendor, until) }) })
 	}
 	p.following = p.followings()
@@ -305,7 +312,7 @@ func (p *Pipeline) admitRequest(it *item) {
 		p.parking.park(waiter{due: due, shard: s, it: it})
 	default:
 		it.entry = entry
-		p.lines[it.request.Vendor].queue.push(it)
+		p.enqueue(it)
 	}
 	p.sweepIfMoved(s)
 }
@@ -320,7 +327,7 @@ func (p *Pipeline) unpark(w waiter) {
 		return
 	}
 	if w.it != nil {
-		p.lines[w.it.request.Vendor].queue.push(w.it)
+		p.enqueue(w.it)
 		return
 	}
 	it, err := unpack(w, p.cfg.Rules, p.cfg.Topics.Priority)
@@ -331,6 +338,10 @@ func (p *Pipeline) unpark(w waiter) {
 			"partition", w.shard.id, "error", err, "after_ms", p.cfg.StuckRetry.Milliseconds())
 		w.due = time.Now().Add(p.cfg.StuckRetry)
 		p.parking.park(w)
+		return
+	}
+	if p.takenBack(it) {
+		p.withdraw(it)
 		return
 	}
 	if p.holdBack(w, it, released) || p.putBack(w, it) {
@@ -345,7 +356,7 @@ func (p *Pipeline) unpark(w waiter) {
 		p.parking.park(w)
 		return
 	}
-	l.queue.push(it)
+	p.enqueue(it)
 }
 
 // sweepIfMoved follows each putting back of a request: a shard that left

@@ -40,7 +40,7 @@ func (p *Pipeline) process(it *item, line *line, ready func()) {
 	case later:
 		p.parking.park(waiter{due: time.Now().Add(d.after), shard: it.shard, it: it})
 	case keep:
-		line.queue.push(it)
+		p.enqueue(it)
 	case hold:
 		p.hold(it)
 	case capped:
@@ -60,10 +60,7 @@ func (p *Pipeline) attempt(it *item, line *line, ready func()) decision {
 	defer ready()
 	it.tried = false
 	now := time.Now()
-	if !it.spent.started {
-		it.spent.started = true
-		it.spent.queued = max(0, now.Sub(it.record.Time))
-	}
+	it.start(now)
 	if it.unsettled {
 		if d, settled := p.settle(it); settled {
 			return d
@@ -90,11 +87,16 @@ func (p *Pipeline) attempt(it *item, line *line, ready func()) decision {
 	if over := p.affords(it, now); over != nil {
 		return p.decide(it, event.StageVendor, over)
 	}
+	ctx, unwatch := p.watch(it)
+	defer unwatch()
+	if p.takenBack(it) { // by an order that came before the watch
+		return p.decide(it, event.StageVendor, errWithdrawn)
+	}
 	call := callOf(it)
 	call.Unsure = !it.unknownSince.IsZero()
 	if line.lane.Adapter().Capabilities().NeedsSelfie {
 		start := time.Now()
-		selfie, err := p.fetchSelfie(it)
+		selfie, err := p.fetchSelfie(ctx, it)
 		it.spent.selfie += time.Since(start)
 		if err != nil {
 			return p.decide(it, event.StageSelfie, err)
@@ -103,7 +105,7 @@ func (p *Pipeline) attempt(it *item, line *line, ready func()) decision {
 		it.sha256, it.bytes, it.version = selfie.SHA256(), selfie.Size(), selfie.Version()
 		call.Selfie = selfie
 	}
-	verdict, err := p.call(it, line, call, ready)
+	verdict, err := p.call(ctx, it, line, call, ready)
 	if err != nil {
 		return p.decide(it, event.StageVendor, err)
 	}
@@ -115,10 +117,10 @@ func (p *Pipeline) attempt(it *item, line *line, ready func()) decision {
 
 // call gets a permit, claims the call while the permit's slot approaches, and
 // makes it. A permit whose slot is missed is no attempt: the next one is
-// reserved at once.
-func (p *Pipeline) call(it *item, line *line, call vendors.Call, ready func()) (vendors.Verdict, error) {
+// reserved at once. ctx is for what comes before the call.
+func (p *Pipeline) call(ctx context.Context, it *item, line *line, call vendors.Call, ready func()) (vendors.Verdict, error) {
 	for {
-		permit, err := p.permit(it, line, ready)
+		permit, err := p.permit(ctx, it, line, ready)
 		if err != nil {
 			return vendors.Verdict{}, err
 		}
@@ -167,10 +169,10 @@ func (p *Pipeline) call(it *item, line *line, call vendors.Call, ready func()) (
 }
 
 // permit reserves a permit for as soon as a claim can be written.
-func (p *Pipeline) permit(it *item, line *line, ready func()) (*vendors.Permit, error) {
+func (p *Pipeline) permit(ctx context.Context, it *item, line *line, ready func()) (*vendors.Permit, error) {
 	start := time.Now()
 	defer func() { it.spent.permit += time.Since(start) }()
-	ctx, cancel := line.brake.during(it.shard.ctx)
+	ctx, cancel := line.brake.during(ctx)
 	defer cancel()
 	if err := p.lease.wait(ctx); err != nil {
 		return nil, err
@@ -243,12 +245,12 @@ func referenceOf(r event.Request) *vendors.ObjectRef {
 
 // fetchSelfie gets the selfie through the store's valve, so that a fault of the
 // store keeps requests instead of failing them.
-func (p *Pipeline) fetchSelfie(it *item) (Selfie, error) {
-	pass, err := p.store.enter(it.shard.ctx)
+func (p *Pipeline) fetchSelfie(ctx context.Context, it *item) (Selfie, error) {
+	pass, err := p.store.enter(ctx)
 	if err != nil {
 		return nil, err
 	}
-	selfie, err := p.parts.FetchSelfie(it.shard.ctx, storage.Ref{
+	selfie, err := p.parts.FetchSelfie(ctx, storage.Ref{
 		Bucket: it.request.SelfieBucket, Key: it.request.SelfieKey, Version: it.request.SelfieVersion,
 	})
 	p.store.ended(pass, err)

@@ -24,6 +24,9 @@ type queue struct {
 	mu    sync.Mutex   // guards what follows
 	ready [ranks]*fair // the highest goes first
 	shut  bool         // only what is to be settled is handed out
+	// takenBack says which requests are to end without a call, and are not taken
+	// in; nil: none. It is asked with the queue locked.
+	takenBack func(*item) bool
 	// subjects has an entry for each subject that is ready or under way;
 	// its value are those that wait for it.
 	subjects map[string][]*item
@@ -42,16 +45,21 @@ func newQueue(weight func(campaign string) float64) *queue {
 }
 
 // push adds a request. It is ready once no other one of its subject is before it.
-func (q *queue) push(it *item) {
+// False says that it was not added: it is taken back.
+func (q *queue) push(it *item) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	if q.takenBack != nil && q.takenBack(it) {
+		return false
+	}
 	subject := it.request.Subject()
 	if waiting, busy := q.subjects[subject]; busy {
 		q.subjects[subject] = append(waiting, it)
-		return
+		return true
 	}
 	q.subjects[subject] = nil
 	q.readyLocked(it)
+	return true
 }
 
 func (q *queue) readyLocked(it *item) {
@@ -217,14 +225,24 @@ func (q *queue) releaseLocked(it *item) {
 }
 
 // drop removes all of a shard's requests that have not been popped and returns them.
-func (q *queue) drop(s *shard) (dropped []*item) {
+func (q *queue) drop(s *shard) []*item {
+	return q.remove(func(it *item) bool { return it.shard == s })
+}
+
+// recall removes the requests that are taken back and have not been popped, and
+// returns them.
+func (q *queue) recall() []*item { return q.remove(q.takenBack) }
+
+// remove removes the requests that match and have not been popped, and returns
+// them.
+func (q *queue) remove(match func(*item) bool) (removed []*item) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for subject, waiting := range q.subjects {
 		kept := waiting[:0]
 		for _, it := range waiting {
-			if it.shard == s {
-				dropped = append(dropped, it)
+			if match(it) {
+				removed = append(removed, it)
 			} else {
 				kept = append(kept, it)
 			}
@@ -232,15 +250,14 @@ func (q *queue) drop(s *shard) (dropped []*item) {
 		clear(waiting[len(kept):])
 		q.subjects[subject] = kept
 	}
-	removed := q.stalls.remove(s)
+	turns := q.stalls.remove(match)
 	for rank := range q.ready {
-		removed = append(removed, q.ready[rank].remove(s)...)
+		turns = append(turns, q.ready[rank].remove(match)...)
 	}
-	for _, it := range removed {
-		dropped = append(dropped, it)
+	for _, it := range turns {
 		q.releaseLocked(it)
 	}
-	return dropped
+	return append(removed, turns...)
 }
 
 // len returns how many requests are ready, not counting those that wait for

@@ -233,3 +233,27 @@ func TestOneSubjectIsNeverServedTwiceAtOnce(t *testing.T) {
 		}
 	})
 }
+
+// A campaign that is frozen has no turn in which what is empty would be dropped.
+func TestFrozenCampaignKeepsNothingOfAShardThatLeft(t *testing.T) {
+	f, left, stays := newFair(alike), &shard{id: 0}, &shard{id: 1}
+	for i := range 10 {
+		it := queued([]*shard{left, stays}[i%2], fmt.Sprint("s-", i), false)
+		it.request.CampaignID = "c"
+		f.push(it)
+	}
+	f.pop()
+	f.freeze("c")
+	if n := len(f.remove(func(it *item) bool { return it.shard == left })); n != 4 || f.len() != 5 {
+		t.Errorf("%d removed, %d left", n, f.len())
+	}
+	if _, kept := f.flows["c"].of[left]; kept {
+		t.Error("the shard that left is remembered")
+	}
+	f.thaw()
+	for i := range 5 {
+		if it := f.pop(); it == nil || it.request.SubmissionID != fmt.Sprint("s-", 2*i+1) {
+			t.Errorf("turn %d is of %+v", i, it)
+		}
+	}
+}

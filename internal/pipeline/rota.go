@@ -48,14 +48,16 @@ func (r *rota) drop(at int) {
 	}
 }
 
-// remove takes out a shard's requests and returns them.
-func (r *rota) remove(s *shard) []*item {
-	f := r.of[s]
-	if f == nil {
-		return nil
+// remove takes out the requests that match and returns them.
+func (r *rota) remove(match func(*item) bool) (removed []*item) {
+	for at := len(r.ring) - 1; at >= 0; at-- {
+		f := r.of[r.ring[at]]
+		removed = append(removed, f.remove(match)...)
+		if f.head == len(f.items) {
+			r.drop(at)
+		}
 	}
-	r.drop(slices.Index(r.ring, s))
-	return f.items[f.head:]
+	return removed
 }
 
 // fifo is a queue over a slice that gives room back as it goes.
@@ -79,4 +81,19 @@ func (f *fifo) pop() *item {
 		f.items, f.head = f.items[:n], 0
 	}
 	return it
+}
+
+// remove takes out the requests that match and returns them.
+func (f *fifo) remove(match func(*item) bool) (removed []*item) {
+	kept := f.items[:f.head]
+	for _, it := range f.items[f.head:] {
+		if match(it) {
+			removed = append(removed, it)
+		} else {
+			kept = append(kept, it)
+		}
+	}
+	clear(f.items[len(kept):])
+	f.items = kept
+	return removed
 }

@@ -42,7 +42,7 @@ const (
 )
 
 // maxSignalBytes bounds what is decoded.
-const maxSignalBytes = 4 << 10
+const maxSignalBytes = 32 << 10
 
 // signalsBack is how far back a starting replica reads: no signal holds longer.
 const signalsBack = 15 * time.Minute

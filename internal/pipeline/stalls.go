@@ -110,14 +110,15 @@ func (s *stalls) len() (n int) {
 	return n
 }
 
-// remove takes out a shard's requests and returns them.
-func (s *stalls) remove(sh *shard) (removed []*item) {
-	if s == nil || s.kept[sh.id] == nil {
+// remove takes out the requests that match and returns them.
+func (s *stalls) remove(match func(*item) bool) (removed []*item) {
+	if s == nil {
 		return nil
 	}
-	kept := s.kept[sh.id]
-	for rank := range kept {
-		removed = append(removed, kept[rank].remove(sh)...)
+	for _, kept := range s.kept {
+		for rank := range kept {
+			removed = append(removed, kept[rank].remove(match)...)
+		}
 	}
 	return removed
 }

@@ -19,6 +19,7 @@ const (
 	resolvedNotFound = "not_found"
 	resolvedRepeat   = "repeated"
 	resolvedHold     = "held"
+	resolvedWithdraw = "withdrawn"
 )
 
 // settle deals with a request that an owner before us had begun, now that its
@@ -134,6 +135,9 @@ func (p *Pipeline) inquire(it *item, line *line, ready func()) (d decision, know
 	case verdict == nil:
 		p.metrics.unknown.WithLabelValues(resolvedNotFound).Inc()
 		it.unknownSince = time.Time{}
+		if p.takenBack(it) {
+			return p.decide(it, event.StageVendor, errWithdrawn), true
+		}
 		return p.unlessExhausted(it)
 	}
 	if it.uncounted {
@@ -175,6 +179,12 @@ func (p *Pipeline) repeatOrHold(it *item) (d decision, known bool) {
 	if p.cfg.HoldUnknown {
 		p.metrics.unknown.WithLabelValues(resolvedHold).Inc()
 		return decision{action: giveUp, stage: event.StageVendor, reason: event.UnknownOutcome, cause: errUnknown}, true
+	}
+	if p.isTakenBack(it) {
+		// Nobody wants what a repeat would be paid for. What the call may have cost
+		// counts as lost.
+		p.metrics.unknown.WithLabelValues(resolvedWithdraw).Inc()
+		return p.decide(it, event.StageVendor, errWithdrawn), true
 	}
 	if d, exhausted := p.unlessExhausted(it); exhausted {
 		return d, true
