@@ -139,8 +139,9 @@ func TestHeldRequestsAreParkedUpToABound(t *testing.T) {
 			t.Errorf("%d requests are held", all)
 		}
 		// One was charged, and those that are being parked when ten are held are
-		// parked, too.
-		if n := w.next(0); n < 11 || n > 13 {
+		// parked, too; some of the ten may have been in memory, waiting for the outcome
+		// of another call, when the bound was reached.
+		if n := w.next(0); n < 3 || n > 13 {
 			t.Errorf("next is %d: further requests hold their offsets", n)
 		}
 		w.shut()
