@@ -43,7 +43,7 @@ for what became of them. One whose call may have been made at a vendor that cann
 be asked is withdrawn where ledger.on_unknown is repeat: it is not called again.
 
 --request and --from (one id a line, - for standard input) take back whatever comes
-under these ids within ledger.window, whether or not it is published yet; up to
+under these ids within kafka.retention.requests, published by now or not; up to
 %d ids at once. The shard of an id is not looked for, so an id that nobody
 published is no fault.
 

@@ -205,16 +205,11 @@ func (p *Pipeline) passOn(o ledger.Order) {
 }
 
 // keepOrders writes orders to a shard's ledger that it lacks, or whose last
-// record there is older than half the window. An order that lasts no longer than
-// the window needs no second record.
+// record there is older than half the window.
 func (p *Pipeline) keepOrders(s *shard, now time.Time) {
 	for _, o := range p.orders.kept(now, &p.cfg) {
-		since := now.Add(-p.cfg.Window / 2)
-		if len(o.Requests) > 0 {
-			since = time.Time{}
-		}
 		s.mu.Lock()
-		there := s.ledger.Holds(o, since)
+		there := s.ledger.Holds(o, now.Add(-p.cfg.Window/2))
 		s.mu.Unlock()
 		if there || !p.owns(s) {
 			continue
@@ -222,8 +217,9 @@ func (p *Pipeline) keepOrders(s *shard, now time.Time) {
 		r := o.Record()
 		value := r.Encode()
 		if p.writeLedger(s, []byte(o.Key()), value, now) {
+			o.Requests = nil // they are kept once, and not for each shard
 			s.mu.Lock()
-			s.ledger.Note(o.Key(), r, value, now)
+			s.ledger.Note(o.Key(), o.Record(), value, now)
 			s.mu.Unlock()
 		}
 	}

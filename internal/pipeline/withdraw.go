@@ -117,15 +117,13 @@ func (w *withdrawals) recall() {
 }
 
 // lasts returns for how long after it was issued an order is acted on and kept, 0
-// for as long as it is in force.
+// for as long as it is in force: what is withdrawn may be read as late as its topic
+// keeps it.
 func (c *Config) lasts(o ledger.Order) time.Duration {
-	switch {
-	case o.Kind != ledger.Withdraw:
+	if o.Kind != ledger.Withdraw {
 		return 0
-	case o.Campaign != "":
-		return max(c.Window, c.RequestsKept)
 	}
-	return c.Window
+	return max(c.Window, c.RequestsKept)
 }
 
 // isTakenBack tells whether an order takes the request back.
