@@ -83,7 +83,7 @@ func (s *Selfies) describe(g group) {
 		first. At most 5 % of the fetches, and none that memory would have to be waited for.`)
 	one(g, &s.Digest, texts, "digest", DigestComputed,
 		`Where selfie_sha256 comes from. computed: from the bytes that were fetched. stored: S3's own checksum, for selfies
-		that were uploaded with one of SHA-256, which saves a tenth of the CPU at 100 kB and a third at 500; others' is computed all the same.`,
+		that were uploaded with one of SHA-256, which saves a fifth of the CPU at 100 kB and a third at 500; others' is computed all the same.`,
 		oneOf(DigestComputed, DigestStored))
 	g.group("after_verdict", `What is done about a selfie once the result of its request is published. tag needs
 		s3:GetObjectTagging and s3:PutObjectTagging, delete s3:GetObjectTagging and s3:DeleteObject; a bucket that keeps

@@ -47,8 +47,8 @@ const maxOrderText = 256
 const MaxOrderRequests = 1000
 
 // Order is what an operator wants of the running consumers, about one vendor, one
-// campaign, or, to withdraw them, some requests. It stands in the ledger of every shard, so that whoever takes one
-// over knows of it.
+// campaign, or, to withdraw them, some requests. It stands in the ledger of every
+// shard, so that whoever takes one over knows of it.
 type Order struct {
 	// ID is unique: 1 to 128 of [A-Za-z0-9._:-], like Campaign.
 	ID   string    `json:"id"`

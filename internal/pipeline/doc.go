@@ -94,9 +94,9 @@
 // # Orders
 //
 // An operator steers a running group: pauses a vendor or a campaign, lowers a
-// vendor's rate, weighs campaigns, withdraws requests (orders.go). An order stands in the ledger of
-// every shard, under a key that no request can have, and is announced by a
-// signal. Of two about the same the one that was issued later holds, whatever
+// vendor's rate, weighs campaigns, withdraws requests (orders.go). An order stands
+// in the ledger of every shard, under a key that no request can have, and is
+// announced by a signal. Of two about the same the one that was issued later holds, whatever
 // order they arrive in. What is in force is written again before it leaves the
 // window, and what takes it back stays for as long as the former can be read.
 //
