@@ -75,7 +75,7 @@ func topicsOf(o Options) []topic {
 	all := []topic{
 		{names.Requests, o.Partitions, 7 * day, usualMaxBytes},
 		{names.Results, o.Partitions, 7 * day, usualMaxBytes},
-		{names.Ledger, o.Partitions, 2 * day, largeMaxBytes},
+		{names.Ledger, o.Partitions, 8 * day, largeMaxBytes},
 		{names.Dead, o.Partitions, 30 * day, largeMaxBytes},
 		{names.Signals, 1, day, usualMaxBytes},
 	}
