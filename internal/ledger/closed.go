@@ -1,9 +1,6 @@
 package ledger
 
-import (
-	"slices"
-	"time"
-)
+import "time"
 
 // The answer of a request leaves the window, but an order or an outage may hold its
 // offset back for longer, with that of an earlier request. So checkpoints name what
@@ -18,9 +15,9 @@ func (s *Shard) Closing(r *Record, ids []ID) bool {
 			continue
 		}
 		if _, failed := s.failed[id]; failed {
-			r.Failed = append(r.Failed, id[:]...)
+			r.Failed = append(r.Failed, id)
 		} else {
-			r.Closed = append(r.Closed, id[:]...)
+			r.Closed = append(r.Closed, id)
 		}
 	}
 	return len(r.Closed)+len(r.Failed) > 0
@@ -34,11 +31,11 @@ func (s *Shard) closed(r Record, at time.Time) {
 	if len(r.Closed)+len(r.Failed) > 0 {
 		s.closedAt = at
 	}
-	for id := range slices.Chunk(r.Closed, len(ID{})) {
-		s.seen.add(ID(id), at)
+	for _, id := range r.Closed {
+		s.seen.add(id, at)
 	}
-	for id := range slices.Chunk(r.Failed, len(ID{})) {
-		s.seen.add(ID(id), at)
-		s.failed[ID(id)] = struct{}{}
+	for _, id := range r.Failed {
+		s.seen.add(id, at)
+		s.failed[id] = struct{}{}
 	}
 }

@@ -88,11 +88,11 @@ type Record struct {
 	Revision int `json:"revision,omitempty"`
 
 	// Checkpoint: Published is the time up to which. Closed and Failed are the IDs
-	// of requests that are done, 16 bytes each, although their records will be read
-	// again: their offsets lag behind, perhaps for longer than the window.
+	// of requests that are done, although their records will be read again: their
+	// offsets lag behind, perhaps for longer than the window.
 	Published *time.Time `json:"published,omitempty"`
-	Closed    []byte     `json:"closed,omitempty"`
-	Failed    []byte     `json:"failed,omitempty"`
+	Closed    []ID       `json:"closed,omitempty"`
+	Failed    []ID       `json:"failed,omitempty"`
 
 	// Ordered.
 	Order *Order `json:"order,omitempty"`
@@ -220,8 +220,6 @@ func (r *Record) check() error {
 // sane says what the parts of a record that several steps have lack.
 func (r *Record) sane() error {
 	switch {
-	case len(r.Closed)%len(ID{})+len(r.Failed)%len(ID{}) != 0:
-		return fmt.Errorf("%w: half an id", ErrUnreadable)
 	case !r.Spend.sane():
 		return fmt.Errorf("%w: amounts are not to be negative", ErrUnreadable)
 	case r.FollowUp != nil && !r.FollowUp.sane():

@@ -96,9 +96,9 @@
 // An operator steers a running group: pauses a vendor or a campaign, lowers a
 // vendor's rate, weighs campaigns, withdraws requests (orders.go). An order stands
 // in the ledger of every shard, under a key that no request can have, and is
-// announced by a signal. Of two about the same the one that was issued later holds, whatever
-// order they arrive in. What is in force is written again before it leaves the
-// window, and what takes it back stays for as long as the former can be read.
+// announced by a signal. Of two about the same the one that was issued later holds,
+// whatever order they arrive in. What is in force is written again before it leaves
+// the window, and what takes it back stays for as long as the former can be read.
 //
 //   - A paused vendor is not called. Its requests stay in the queue, with their
 //     offsets, and fetching pauses at the bounds; answers that are there are
@@ -111,8 +111,8 @@
 //     (withdraw.go): on their way to a call, queued, parked, or when they are read.
 //     One whose call was made, or may have been, goes on to its verdict; if it turns
 //     out that none was made, or it would be repeated without asking, it ends, too. A
-//     withdrawal of requests holds for the window, a campaign's, for what was written
-//     by then, as long as requests are kept on their topic; then it is forgotten.
+//     withdrawal holds as long as requests are kept on their topic, a campaign's for
+//     what was written by then; then it is forgotten.
 //   - To be held back is no attempt. A claim without a call is ended by a parking,
 //     so that it is not taken for a lost call after a crash.
 //

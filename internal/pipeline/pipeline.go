@@ -40,7 +40,7 @@ type Config struct {
 	// Window is how long an answered request id is remembered.
 	Window time.Duration
 	// RequestsKept is how long a request may lie on its topic until it is read: for
-	// so long a campaign's withdrawal is kept. At less than Window, for that.
+	// so long a withdrawal is kept, and for Window if that is longer.
 	RequestsKept time.Duration
 	// ClaimMargin is how much longer a claim lasts than its call: see claim.go.
 	ClaimMargin time.Duration
@@ -287,7 +287,6 @@ const prematureWait = 5 * time.Second
 // to be worked on.
 func (p *Pipeline) admitRequest(it *item) {
 	s := it.shard
-	it.id = ledger.IDOf(it.request.RequestID)
 	var due time.Time
 	s.mu.Lock()
 	admission, entry := s.ledger.Admit(it.request.RequestID, it.source(), event.Redrives(it.record) > 0)
@@ -295,6 +294,11 @@ func (p *Pipeline) admitRequest(it *item) {
 		due = p.settleAt(s, entry)
 	}
 	s.mu.Unlock()
+	if entry != nil {
+		it.id = entry.ID
+	} else {
+		it.id = ledger.IDOf(it.request.RequestID)
+	}
 	switch admission {
 	case ledger.Duplicate:
 		p.metrics.duplicates.Inc()

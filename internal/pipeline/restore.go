@@ -296,11 +296,8 @@ func (p *Pipeline) mark(s *shard) {
 		if !p.owns(s) {
 			continue
 		}
-		if value := checkpoint.Encode(); (due || closing) && p.writeLedger(s, nil, value, now) {
-			s.mu.Lock()
-			s.marked = published
-			s.ledger.Note("", checkpoint, value, now)
-			s.mu.Unlock()
+		if due || closing {
+			p.writeCheckpoint(s, checkpoint, now)
 		}
 		for _, e := range stale {
 			p.rewrite(s, e)
@@ -309,6 +306,17 @@ func (p *Pipeline) mark(s *shard) {
 		p.keepOrders(s, now)
 		p.summarize(s, now)
 	}
+}
+
+func (p *Pipeline) writeCheckpoint(s *shard, checkpoint ledger.Record, now time.Time) {
+	value := checkpoint.Encode()
+	if !p.writeLedger(s, nil, value, now) {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.marked = *checkpoint.Published
+	s.ledger.Note("", checkpoint, value, now)
 }
 
 // rewrite writes a parked record again as it is.
