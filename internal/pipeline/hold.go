@@ -55,6 +55,9 @@ func (b *brake) running() context.Context {
 func (b *brake) during(ctx context.Context) (_ context.Context, cancel func()) {
 	ctx, end := context.WithCancelCause(ctx)
 	running := b.running()
+	if running.Err() != nil {
+		end(context.Cause(running)) // what runs on its own may come too late
+	}
 	detach := context.AfterFunc(running, func() { end(context.Cause(running)) })
 	return ctx, func() {
 		detach()
