@@ -82,7 +82,7 @@ func drive(l *Lane, n int, d time.Duration) {
 	var wg sync.WaitGroup
 	for range n {
 		wg.Go(func() {
-			for {
+			for ctx.Err() == nil {
 				p, err := l.ReserveFor(ctx, 0, 0)
 				if err != nil {
 					return

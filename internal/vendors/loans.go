@@ -46,6 +46,7 @@ func (q *quota) holds(s slot) bool {
 		r := q.table.pace.run(s.begin)
 		return r.microRate == microRate(s.perSecond) && !s.begin.Before(r.start)
 	}
+	s.sooner = false
 	_, gone := q.loans.lent[s]
 	return !gone && q.table.owns(s)
 }

@@ -23,7 +23,7 @@ type market struct {
 	calls  []time.Time // of the slots used
 	later  []delayed
 	// borrowed and lent tell that the test tests something.
-	borrowed, lent int
+	borrowed, lent, sooner int
 }
 
 type trader struct {
@@ -73,22 +73,26 @@ func (g *market) work(m *trader) {
 	waiting := m.permits[:0]
 	for _, s := range m.permits {
 		switch {
-		case s.begin.After(now):
+		case s.begin.After(now) && !s.sooner:
 			waiting = append(waiting, s)
 		case m.holds(s):
 			of := s
-			of.borrowed = false
+			of.borrowed, of.sooner = false, false
 			if g.used[of] {
 				g.t.Fatalf("slot %d is used twice", s.number)
 			}
 			g.used[of] = true
+			if s.sooner {
+				g.sooner++
+				s.begin = now
+			}
 			g.calls = append(g.calls, s.begin)
 		}
 	}
 	m.permits = waiting
 	for m.busy {
-		s, _, ok := m.next(now.Add(g.lead))
-		if !ok || s.begin.After(now.Add(g.lead+early)) {
+		s, _, ok := m.next(now, g.lead)
+		if !ok || s.begin.After(now.Add(g.lead+early)) && !s.sooner || s.begin.After(now.Add(soonest)) && s.sooner {
 			return
 		}
 		m.take(s, anyShard, now)
@@ -159,7 +163,7 @@ func (g *market) move(total int) {
 // No slot is used twice, and so no second holds more calls than the limit,
 // whatever becomes of messages, pool, shards and clocks.
 func TestLentSlotsAreUsedOnce(t *testing.T) {
-	borrowed, lent := 0, 0
+	borrowed, lent, sooner := 0, 0, 0
 	rapid.Check(t, func(t *rapid.T) {
 		const limit = 50
 		g := &market{
@@ -196,9 +200,10 @@ func TestLentSlotsAreUsedOnce(t *testing.T) {
 		}
 		borrowed += g.borrowed
 		lent += g.lent
+		sooner += g.sooner
 	})
-	if borrowed < 100 || lent < 100 {
-		t.Errorf("%d slots lent and %d borrowed in all", lent, borrowed)
+	if borrowed < 100 || lent < 100 || sooner < 100 {
+		t.Errorf("%d slots lent, %d borrowed and %d used sooner in all", lent, borrowed, sooner)
 	}
-	t.Logf("%d slots lent, %d borrowed", lent, borrowed)
+	t.Logf("%d slots lent, %d borrowed, %d used sooner", lent, borrowed, sooner)
 }

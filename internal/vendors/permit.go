@@ -24,7 +24,8 @@ var ErrMissed = errors.New("the permit's slot was missed")
 // place among the calls in flight, and the breaker's and the valve's leave. It is
 // used up by Lane.Call, or given back by Release.
 type Permit struct {
-	// At is when the call may be made.
+	// At is when the call is made, or where its slot is spared the wait for it, by
+	// when.
 	At time.Time
 
 	lane    *Lane
@@ -70,6 +71,9 @@ func (l *Lane) ReserveFor(ctx context.Context, shard int, lead time.Duration) (*
 // anyShard it waits as long as no shard has room, and its only error is the
 // context's cause.
 func (l *Lane) reserve(ctx context.Context, shard int, lead time.Duration, place place, start time.Time) (*Permit, error) {
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
 	if err := l.inFlight.take(ctx, place); err != nil {
 		return nil, err
 	}
@@ -140,16 +144,20 @@ func (l *Lane) try(pass Pass, shard int, lead time.Duration) (p *Permit, wait ti
 	if err != nil || c.at.IsZero() {
 		return nil, wait, changed, err
 	}
-	if wait := c.at.Sub(now) - lead - early; wait > 0 {
+	leaves, ahead := c.at, lead+early
+	if c.slot.sooner {
+		leaves, ahead = now, soonest
+	}
+	if wait := c.at.Sub(now) - ahead; wait > 0 {
 		return nil, wait, changed, nil
 	}
 	done, wait, woken := l.breaker.try()
 	if done == nil {
 		return nil, wait, woken, nil
 	}
-	if again, ok := l.ceiling.allow(c.at, c.slot.perSecond, c.part); !ok {
+	if again, ok := l.ceiling.allow(leaves, c.slot.perSecond, c.part); !ok {
 		done(errNoEvidence)
-		return nil, max(time.Millisecond, again.Sub(now)-lead-early), changed, nil
+		return nil, max(time.Millisecond, again.Sub(leaves)), changed, nil
 	}
 	return &Permit{At: c.at, lane: l, slot: c.slot, charged: l.take(c), pass: pass, done: done}, 0, nil, nil
 }
@@ -173,7 +181,7 @@ func (l *Lane) candidate(shard int, now time.Time, lead time.Duration) (c candid
 		return candidate{at: now, part: 1}, 0, l.changed, nil
 	}
 	earliest := now.Add(lead)
-	s, again, ok := l.quota.next(earliest)
+	s, again, ok := l.quota.next(now, lead)
 	if !ok {
 		if !again.IsZero() {
 			wait = again.Sub(earliest)
@@ -215,11 +223,11 @@ func (l *Lane) owns(s slot) bool {
 	return s == (slot{}) || l.quota.holds(s)
 }
 
-// wait sleeps until the slot begins. ErrMissed says that it is too late, or
+// wait sleeps until the call may be made. ErrMissed says that it is too late, or
 // that since the permit was given the lane was shut, the breaker opened, or the
 // slot's shard moved.
 func (p *Permit) wait(ctx context.Context) error {
-	if d := time.Until(p.At); d > 0 {
+	if d := time.Until(p.At); d > 0 && !p.slot.sooner {
 		if err := sleep(ctx, d, nil); err != nil {
 			return err
 		}

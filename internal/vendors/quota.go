@@ -28,9 +28,12 @@ type quota struct {
 	table   timetable
 	last    time.Time // when the latest slot begins that was taken
 	freed   []slot    // slots taken and given back unused
-	shards  map[int]*counts
-	loans   loans
-	amends  amends
+	spare   spare
+	// exchange is limits.exchange.
+	exchange time.Duration
+	shards   map[int]*counts
+	loans    loans
+	amends   amends
 }
 
 // counts are the calls of a shard, by window.
@@ -47,7 +50,7 @@ type counts struct {
 const anyShard = -1
 
 func newQuota(limits limits, schedule Schedule) quota {
-	q := quota{limits: limits, plan: limits.plan(1), shards: map[int]*counts{}}
+	q := quota{limits: limits, plan: limits.plan(1), exchange: limits.exchange(), shards: map[int]*counts{}}
 	for _, p := range schedule {
 		p.PerSecond *= 1 - limits.headroom
 		q.table.pace.schedule = append(q.table.pace.schedule, p)
@@ -129,14 +132,19 @@ func (q *quota) restore(shard int, at, now time.Time) {
 	}
 }
 
-// next returns the first slot from earliest on that is free and not left unused
-// for a late call. ok is false if there is none before again, or at all if that is
-// zero.
-func (q *quota) next(earliest time.Time) (s slot, again time.Time, ok bool) {
+// next returns the first slot at least lead from now that is free and not left
+// unused for a late call. ok is false if there is none before again, or at all if
+// that is zero.
+func (q *quota) next(now time.Time, lead time.Duration) (s slot, again time.Time, ok bool) {
+	earliest := latest(now.Add(lead), q.quiet)
 	for {
-		s, again, ok = q.nextFree(latest(earliest, q.quiet))
-		if !ok || !q.skip(s) {
-			return s, again, ok
+		s, again, ok = q.nextFree(earliest)
+		if !ok {
+			return slot{}, again, false
+		}
+		if !q.skip(s) {
+			s.sooner = lead+early <= soonest && q.exchanged(s, now)
+			return s, time.Time{}, true
 		}
 	}
 }
@@ -233,6 +241,7 @@ func (q *quota) occupy(s slot) {
 		q.freed = q.freed[1:]
 	}
 	q.loans.take(s)
+	q.pass(s)
 	q.last = latest(q.last, s.begin)
 }
 
@@ -244,6 +253,7 @@ func (q *quota) giveBack(s slot, c *counts, now time.Time) {
 			c.windows[i].remove(s.begin)
 		}
 	}
+	s.sooner = false
 	if s.begin.After(now) && q.holds(s) {
 		q.freed = append(q.freed, s)
 	}

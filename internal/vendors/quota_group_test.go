@@ -9,7 +9,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// group is a group of replicas with backlog on every shard, on a clock of the
+// group is a group of replicas with requests for every shard, on a clock of the
 // test's own. It goes in ticks; permits are taken a lead ahead of their slots.
 type group struct {
 	rand     *rand.Rand
@@ -27,7 +27,9 @@ type group struct {
 	// now and then as late as slow.
 	wasteful, restless bool
 	slow               time.Duration
-	later              []happening
+	// bursty replicas have no backlog, but some requests now and then.
+	bursty bool
+	later  []happening
 }
 
 type claimed struct {
@@ -44,10 +46,12 @@ type replica struct {
 	owned   []int
 	permits []permit
 	turn    int
+	waiting int // requests, if it is bursty
 }
 
 type permit struct {
 	slot    slot
+	at      time.Time // when the call is made
 	charged *counts
 	shard   int
 	wasted  bool // it is given back at the next tick
@@ -151,19 +155,30 @@ func (g *group) run(d time.Duration) {
 func (g *group) reserve(r *replica) {
 	now := g.local(r)
 	lead := minWait
+	if g.bursty {
+		lead = tick / 2 // calls may go before their slots
+	}
 	if g.restless {
 		lead += time.Duration(g.rand.IntN(3)) * 50 * time.Millisecond
 	}
-	for len(r.owned) > 0 {
-		s, _, ok := r.quota.next(now.Add(lead))
-		if !ok || s.begin.Sub(now) > lead+tick {
+	if g.rand.IntN(50) == 0 {
+		r.waiting += g.rand.IntN(30)
+	}
+	for len(r.owned) > 0 && (r.waiting > 0 || !g.bursty) {
+		s, _, ok := r.quota.next(now, lead)
+		if !ok || s.begin.Sub(now) > lead+tick || s.sooner && s.begin.Sub(now) > soonest {
 			return
 		}
 		shard, ok := r.choose(s.begin)
 		if !ok {
 			return
 		}
-		p := permit{s, r.quota.take(s, shard, now), shard, g.wasteful && g.rand.IntN(5) == 0}
+		r.waiting--
+		at := s.begin
+		if s.sooner {
+			at = now.Add(time.Duration(g.rand.Int64N(int64(at.Sub(now)))))
+		}
+		p := permit{s, at, r.quota.take(s, shard, now), shard, g.wasteful && g.rand.IntN(5) == 0}
 		// Whoever restores the shard already reads the claim late.
 		c := claimed{s.begin, r}
 		g.claims[shard] = append(g.claims[shard], c)
@@ -195,9 +210,9 @@ func (g *group) call(r *replica) {
 		switch {
 		case p.wasted:
 			r.quota.giveBack(p.slot, p.charged, g.local(r))
-		case p.slot.begin.After(g.local(r)):
+		case p.at.After(g.local(r)):
 			kept = append(kept, p)
-		case slices.Contains(r.owned, p.shard) && r.quota.table.owns(p.slot) && r.quota.shards[p.shard] == p.charged:
+		case slices.Contains(r.owned, p.shard) && r.quota.holds(p.slot) && r.quota.shards[p.shard] == p.charged:
 			g.leave(r, p)
 			g.served[p.shard]++
 		default:
@@ -212,9 +227,9 @@ func (g *group) leave(r *replica, p permit) {
 	delay := r.delay
 	if g.slow > 0 && g.rand.IntN(10) == 0 {
 		delay = time.Duration(g.rand.Int64N(int64(g.slow)))
-		g.after(delay, func() { r.quota.sent(p.slot, p.charged, p.slot.begin.Add(delay)) })
+		g.after(delay, func() { r.quota.sent(p.slot, p.charged, p.at.Add(delay)) })
 	}
-	g.made = append(g.made, p.slot.begin.Add(delay-r.skew))
+	g.made = append(g.made, p.at.Add(delay-r.skew))
 }
 
 // exceeded returns the first window of which a sliding span on the vendor's clock
@@ -258,7 +273,7 @@ func TestNoSlidingWindowIsExceededAndNoShardStarves(t *testing.T) {
 		l := newLimits(0, windows, rapid.SampledFrom([]float64{.02, .1}).Draw(t, "headroom"))
 		total := rapid.IntRange(1, 16).Draw(t, "shards")
 		g := newGroup(rapid.Int64().Draw(t, "seed"), l, rapid.IntRange(1, 4).Draw(t, "replicas"), total)
-		g.wasteful, g.restless = rapid.Bool().Draw(t, "wasteful"), rapid.Bool().Draw(t, "restless")
+		g.wasteful, g.restless, g.bursty = rapid.Bool().Draw(t, "wasteful"), rapid.Bool().Draw(t, "restless"), rapid.Bool().Draw(t, "bursty")
 		// Whoever is late needs a slot of its own soon after to make up for it, and
 		// must not forget: claims don't tell.
 		if l.over >= time.Second && len(g.replicas) == 1 && l.perSecond >= 10 && rapid.Bool().Draw(t, "slow") {
@@ -275,7 +290,7 @@ func TestNoSlidingWindowIsExceededAndNoShardStarves(t *testing.T) {
 		}
 		last := windows[len(windows)-1]
 		clear(g.served)
-		g.wasteful, g.restless, g.slow = false, false, 0
+		g.wasteful, g.restless, g.bursty, g.slow = false, false, false, 0
 		calm := 2*last.Per + 2*time.Second
 		for _, w := range windows {
 			calm = max(calm, 2*time.Duration(float64(total)/w.perSecond()*float64(time.Second)))

@@ -78,14 +78,15 @@ func TestFewCallsForManyShardsAreSpreadEvenly(t *testing.T) {
 // takeAt takes the first slot from the time on, half a second ahead.
 func (q *quota) takeAt(t *testing.T, shard int, at time.Time) (slot, *counts) {
 	t.Helper()
-	s, _, ok := q.next(at)
+	const lead = 500 * time.Millisecond
+	s, _, ok := q.next(at.Add(-lead), lead)
 	if !ok {
 		t.Fatal("no slot")
 	}
 	if calls, _ := q.room(shard, s.begin); calls == 0 {
 		t.Fatalf("shard %d has no room at %v", shard, s.begin.Sub(noon))
 	}
-	return s, q.take(s, shard, at.Add(-500*time.Millisecond))
+	return s, q.take(s, shard, at.Add(-lead))
 }
 
 // setup returns the quota of the owner of all shards, restored.

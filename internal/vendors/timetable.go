@@ -34,6 +34,8 @@ type slot struct {
 	// perSecond is the pace.
 	perSecond float64
 	borrowed  bool
+	// sooner: its call may be made before it begins.
+	sooner bool
 }
 
 // handover is how long the slots of a gained shard are left unused. Both
