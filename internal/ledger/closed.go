@@ -36,6 +36,6 @@ func (s *Shard) closed(r Record, at time.Time) {
 	}
 	for _, id := range r.Failed {
 		s.seen.add(id, at)
-		s.failed[id] = struct{}{}
+		s.failed[id] = max(1, s.failed[id]) // which revision failed is not named
 	}
 }

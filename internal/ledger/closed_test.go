@@ -27,21 +27,21 @@ func TestCheckpointNamesWhatIsDoneAndWouldBeReadAgain(t *testing.T) {
 	}
 	apply(t, next, "r-parked", parking(1, noon.Add(time.Hour))) // written again
 	for id, c := range map[string]struct {
-		redrive bool
-		want    Admission
+		revision int
+		want     Admission
 	}{
-		"r-done":   {true, Duplicate},
-		"r-parked": {false, Adopted},
-		"r-other":  {false, New},
+		"r-done":   {2, Duplicate},
+		"r-parked": {1, Adopted},
+		"r-other":  {1, New},
 	} {
-		if got, _ := next.Admit(id, source(1), c.redrive); got != c.want {
+		if got, _ := next.Admit(id, source(1), c.revision); got != c.want {
 			t.Errorf("%s: admission %d, want %d", id, got, c.want)
 		}
 	}
-	if got, _ := next.Admit("r-failed", source(1), false); got != Duplicate {
+	if got, _ := next.Admit("r-failed", source(1), 1); got != Duplicate {
 		t.Errorf("a failed request that is read again: admission %d", got)
 	}
-	if got, _ := next.Admit("r-failed", source(9), true); got != New {
+	if got, _ := next.Admit("r-failed", source(9), 2); got != New {
 		t.Errorf("a failed request that was sent back: admission %d", got)
 	}
 	if s.Closing(&Record{}, []ID{IDOf("r-parked")}) {

@@ -12,14 +12,18 @@
 //	                     │         │                  parking n  │  │  │ a repeat, or
 //	                     │        PARKED ◀───────────────────────┘  │  │ a new owner
 //	                     │           │ claim n+1 ──▶ CLAIMED n+1    └──┘
-//	    claim that       │
-//	    supersedes       │        answer: the first one wins
-//	    a failed answer  │        CLAIMED, PARKED ──────────────▶ ANSWERED
+//	    sent back        │
+//	    after a failure  │        answer: the first one wins
+//	                     │        CLAIMED, PARKED ──────────────▶ ANSWERED
 //	                     │                                          │ result is published,
 //	                     └──────────────── closed ◀─────────────────┘ or checkpoint
 //
 // A closed request is an id in a set, for as long as the window lasts; every
 // further record of it is a duplicate.
+//
+// A failure may be sent back for another try, which leads to a result of a higher
+// revision. Its claim, its parking, or its answer if there was no call, supersedes
+// the failure in the log, and nothing else does (sentback.go).
 //
 // # Late records
 //

@@ -52,41 +52,41 @@ func TestAdmission(t *testing.T) {
 	uncalled := answer(0, event.Unusable)
 	uncalled.Source = source(7)
 	cases := map[string]struct {
-		log     []Record
-		source  Source
-		redrive bool
-		want    Admission
+		log      []Record
+		source   Source
+		revision int
+		want     Admission
 	}{
-		"nothing known":                              {nil, source(7), false, New},
-		"claimed, its own record again":              {[]Record{claim(1, "a", later)}, source(7), false, Unsettled},
-		"claimed, another record":                    {[]Record{claim(1, "a", later)}, source(9), false, Duplicate},
-		"answered, its own record again":             {[]Record{claim(1, "a", later), answer(1, event.Approved)}, source(7), false, Unsettled},
-		"answered, another record":                   {[]Record{claim(1, "a", later), answer(1, event.Approved)}, source(9), false, Duplicate},
-		"published":                                  {[]Record{claim(1, "a", later), answer(1, event.Approved), checkpoint}, source(7), false, Duplicate},
-		"parked by a record that came late":          {[]Record{claim(1, "a", later), parking(1, later)}, source(7), false, Adopted},
-		"failed and superseded, no checkpoint":       {[]Record{claim(1, "a", later), answer(1, event.Failed), supersede(claim(1, "a", later))}, source(7), false, Unsettled},
-		"failed":                                     {[]Record{claim(1, "a", later), answer(1, event.Failed), checkpoint}, source(9), false, Duplicate},
-		"failed, sent back":                          {[]Record{claim(1, "a", later), answer(1, event.Failed), checkpoint}, source(9), true, New},
-		"approved, sent back":                        {[]Record{claim(1, "a", later), answer(1, event.Approved), checkpoint}, source(9), true, Duplicate},
-		"answered late by the owner before":          {[]Record{claim(1, "a", later), claim(2, "b", later), answer(1, event.Approved), checkpoint}, source(7), false, Duplicate},
-		"parked late by the owner before":            {[]Record{claim(1, "a", later), claim(2, "b", later), parking(1, later)}, source(7), false, Adopted},
-		"claimed late by the owner before":           {[]Record{claim(1, "b", later), answer(1, event.Approved), checkpoint, claim(1, "a", later)}, source(9), false, Duplicate},
-		"answer of a claim before the window":        {[]Record{answer(3, event.Approved), checkpoint}, source(7), false, Duplicate},
-		"claimed after parking, its record is done":  {[]Record{claim(1, "a", later), parking(1, later), claim(2, "a", later)}, source(7), false, Adopted},
-		"answered, a checkpoint from before it":      {[]Record{checkpoint, claim(1, "a", later), answer(1, event.Approved)}, source(7), false, Unsettled},
-		"failed and not published, sent back":        {[]Record{claim(1, "a", later), answer(1, event.Failed)}, source(9), true, Premature},
-		"approved and not published, sent back":      {[]Record{claim(1, "a", later), answer(1, event.Approved)}, source(9), true, Duplicate},
-		"answered without a call, its record again":  {[]Record{uncalled}, source(7), false, Unsettled},
-		"answered without a call, another record":    {[]Record{uncalled}, source(9), false, Duplicate},
-		"failed, superseded and approved, sent back": {[]Record{claim(1, "a", later), answer(1, event.Failed), checkpoint, supersede(claim(1, "a", later)), answer(1, event.Approved), checkpoint}, source(9), true, Duplicate},
+		"nothing known":                              {nil, source(7), 1, New},
+		"claimed, its own record again":              {[]Record{claim(1, "a", later)}, source(7), 1, Unsettled},
+		"claimed, another record":                    {[]Record{claim(1, "a", later)}, source(9), 1, Duplicate},
+		"answered, its own record again":             {[]Record{claim(1, "a", later), answer(1, event.Approved)}, source(7), 1, Unsettled},
+		"answered, another record":                   {[]Record{claim(1, "a", later), answer(1, event.Approved)}, source(9), 1, Duplicate},
+		"published":                                  {[]Record{claim(1, "a", later), answer(1, event.Approved), checkpoint}, source(7), 1, Duplicate},
+		"parked by a record that came late":          {[]Record{claim(1, "a", later), parking(1, later)}, source(7), 1, Adopted},
+		"failed and superseded, no checkpoint":       {[]Record{claim(1, "a", later), answer(1, event.Failed), supersede(claim(1, "a", later))}, source(7), 1, Unsettled},
+		"failed":                                     {[]Record{claim(1, "a", later), answer(1, event.Failed), checkpoint}, source(9), 1, Duplicate},
+		"failed, sent back":                          {[]Record{claim(1, "a", later), answer(1, event.Failed), checkpoint}, source(9), 2, New},
+		"approved, sent back":                        {[]Record{claim(1, "a", later), answer(1, event.Approved), checkpoint}, source(9), 2, Duplicate},
+		"answered late by the owner before":          {[]Record{claim(1, "a", later), claim(2, "b", later), answer(1, event.Approved), checkpoint}, source(7), 1, Duplicate},
+		"parked late by the owner before":            {[]Record{claim(1, "a", later), claim(2, "b", later), parking(1, later)}, source(7), 1, Adopted},
+		"claimed late by the owner before":           {[]Record{claim(1, "b", later), answer(1, event.Approved), checkpoint, claim(1, "a", later)}, source(9), 1, Duplicate},
+		"answer of a claim before the window":        {[]Record{answer(3, event.Approved), checkpoint}, source(7), 1, Duplicate},
+		"claimed after parking, its record is done":  {[]Record{claim(1, "a", later), parking(1, later), claim(2, "a", later)}, source(7), 1, Adopted},
+		"answered, a checkpoint from before it":      {[]Record{checkpoint, claim(1, "a", later), answer(1, event.Approved)}, source(7), 1, Unsettled},
+		"failed and not published, sent back":        {[]Record{claim(1, "a", later), answer(1, event.Failed)}, source(9), 2, Premature},
+		"approved and not published, sent back":      {[]Record{claim(1, "a", later), answer(1, event.Approved)}, source(9), 2, Duplicate},
+		"answered without a call, its record again":  {[]Record{uncalled}, source(7), 1, Unsettled},
+		"answered without a call, another record":    {[]Record{uncalled}, source(9), 1, Duplicate},
+		"failed, superseded and approved, sent back": {[]Record{claim(1, "a", later), answer(1, event.Failed), checkpoint, supersede(claim(1, "a", later)), answer(1, event.Approved), checkpoint}, source(9), 2, Duplicate},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			s := replay(t, "r", c.log...)
-			if got, _ := s.Admit("r", c.source, c.redrive); got != c.want {
+			if got, _ := s.Admit("r", c.source, c.revision); got != c.want {
 				t.Errorf("admission %d, want %d", got, c.want)
 			}
-			if got, _ := s.Admit("other", source(8), false); got != New {
+			if got, _ := s.Admit("other", source(8), 1); got != New {
 				t.Errorf("another request's admission is %d", got)
 			}
 		})
@@ -100,8 +100,8 @@ func supersede(r Record) Record {
 
 func TestAdmittedRequestIsADuplicate(t *testing.T) {
 	s := NewShard(time.Hour)
-	s.Admit("r", source(1), false)
-	if got, _ := s.Admit("r", source(2), false); got != Duplicate {
+	s.Admit("r", source(1), 1)
+	if got, _ := s.Admit("r", source(2), 1); got != Duplicate {
 		t.Errorf("admission of a second record is %d", got)
 	}
 }
@@ -110,7 +110,7 @@ func TestFirstClaimOfANumberWins(t *testing.T) {
 	first, second := claim(1, "a", noon.Add(time.Minute)), claim(1, "b", noon.Add(time.Hour))
 	first.Attempts, second.Attempts = 3, 7
 	s := replay(t, "r", first, second)
-	_, e := s.Admit("r", source(7), false)
+	_, e := s.Admit("r", source(7), 1)
 	if e.Attempts != 3 {
 		t.Errorf("the second claim of a number counts: %d attempts", e.Attempts)
 	}
@@ -122,15 +122,15 @@ func TestFirstClaimOfANumberWins(t *testing.T) {
 
 func TestParkedRequestIsAdoptedOnce(t *testing.T) {
 	s := replay(t, "r", claim(1, "a", noon), parking(1, noon))
-	if got, _ := s.Admit("r", source(7), false); got != Adopted {
+	if got, _ := s.Admit("r", source(7), 1); got != Adopted {
 		t.Errorf("admission %d", got)
 	}
-	if got, _ := s.Admit("r", source(9), false); got != Duplicate {
+	if got, _ := s.Admit("r", source(9), 1); got != Duplicate {
 		t.Errorf("second admission %d", got)
 	}
 	s = replay(t, "r", claim(1, "a", noon), parking(1, noon))
 	s.Restored(nil)
-	if got, _ := s.Admit("r", source(7), false); got != Duplicate {
+	if got, _ := s.Admit("r", source(7), 1); got != Duplicate {
 		t.Errorf("admission %d of a request that was restored", got)
 	}
 }
@@ -140,7 +140,7 @@ func TestUnknownOutcomeIsRememberedFromTheFirstCallOn(t *testing.T) {
 	a, b := claim(1, "a", noon.Add(time.Minute)), claim(2, "b", noon.Add(2*time.Hour))
 	a.Called, b.Called = &first, &second
 	s := replay(t, "r", a, b)
-	if _, e := s.Admit("r", source(7), false); !e.Called.Equal(first) {
+	if _, e := s.Admit("r", source(7), 1); !e.Called.Equal(first) {
 		t.Errorf("look for a call since %v, the first was at %v", e.Called, first)
 	}
 	known := parking(2, noon.Add(3*time.Hour))
@@ -181,7 +181,7 @@ func TestCommittedSourceIsPublished(t *testing.T) {
 	later := noon.Add(time.Hour)
 	s := replay(t, "r", claim(1, "a", later), answer(1, event.Approved))
 	s.Restored(map[string]int64{"requests": 8})
-	if got, _ := s.Admit("r", source(7), false); got != Duplicate {
+	if got, _ := s.Admit("r", source(7), 1); got != Duplicate {
 		t.Errorf("admission %d of a request whose record is committed", got)
 	}
 	if open, answered := s.Len(); open != 0 || answered != 1 {
@@ -200,7 +200,7 @@ func TestCheckpointNeverCoversWhatIsNotPublished(t *testing.T) {
 			switch rapid.IntRange(0, 2).Draw(t, "step") {
 			case 0: // an answer begins to be written
 				id := fmt.Sprint(i)
-				_, e := s.Admit(id, source(int64(i)), false)
+				_, e := s.Admit(id, source(int64(i)), 1)
 				s.Answering(e, now)
 				unpublished[id], entries[id] = now, e
 			case 1: // an answer lands, or its result does

@@ -17,11 +17,11 @@ func TestIDsAreForgottenAfterTheWindow(t *testing.T) {
 	later := noon.Add(time.Minute)
 	apply(t, s, "r", claim(1, "a", later), answer(1, event.Failed), Record{Step: Checkpoint, Published: &later})
 	s.Forget(noon.Add(8 * time.Hour))
-	if got, _ := s.Admit("r", source(9), false); got != Duplicate {
+	if got, _ := s.Admit("r", source(9), 1); got != Duplicate {
 		t.Error("an id was forgotten within the window")
 	}
 	s.Forget(noon.Add(10 * time.Hour))
-	if got, _ := s.Admit("r", source(9), false); got != New || len(s.failed) != 0 {
+	if got, _ := s.Admit("r", source(9), 1); got != New || len(s.failed) != 0 {
 		t.Error("an id is remembered after the window")
 	}
 }

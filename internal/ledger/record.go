@@ -59,7 +59,8 @@ type Record struct {
 	// Vendor is the vendor that is called. Claims of before it was written have
 	// none.
 	Vendor event.Vendor `json:"vendor,omitempty"`
-	// Supersede: the claim reopens a request that was answered.
+	// Supersede: the claim reopens a request that was answered. Readers of before
+	// claims had revisions go by it.
 	Supersede bool `json:"supersede,omitempty"`
 
 	// Attempts and Calls are how many were made before this record.
@@ -83,8 +84,10 @@ type Record struct {
 	// may be gone.
 	Original *Original `json:"original,omitempty"`
 
-	// Revised: Revision is that of the result, and Answer says what changed. An
-	// answer that is revisable has the revision of its result, too.
+	// Revision is that of the result. Revised: Answer says what changed. Claimed and
+	// answered: it is there if the request's record was sent back, from 2 on, and in
+	// an answer that is revisable; it is 1 if it is not there. Of a parked request
+	// the headers of its original say how often it was sent back.
 	Revision int `json:"revision,omitempty"`
 
 	// Checkpoint: Published is the time up to which. Closed and Failed are the IDs

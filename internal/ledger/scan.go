@@ -58,6 +58,9 @@ func (c *scanner) claim(value []byte) (r Record, ok bool) {
 	if s.skip(`,"calls":`) {
 		r.Calls = int(s.number())
 	}
+	if s.skip(`,"revision":`) {
+		r.Revision = int(s.number())
+	}
 	s.expect(`}`)
 	return r, s.ok && len(s.rest) == 0 && r.Claim > 0 && len(owner) > 0
 }

@@ -91,7 +91,7 @@ func (e *Entry) AnsweredAt() time.Time { return e.at }
 // method is one step; it is not safe for concurrent use.
 type Shard struct {
 	seen   seen
-	failed map[ID]struct{} // the seen ones whose answer may be superseded
+	failed map[ID]int // the seen ones whose answer may be superseded, with its revision
 	open   map[ID]*Entry
 	// unconfirmed are the answered entries of open in the order of the log.
 	unconfirmed []*Entry
@@ -110,7 +110,7 @@ type Shard struct {
 // NewShard returns an empty ledger that remembers answered ids for window.
 func NewShard(window time.Duration) *Shard {
 	s := &Shard{
-		seen: newSeen(window), failed: map[ID]struct{}{},
+		seen: newSeen(window), failed: map[ID]int{},
 		open: map[ID]*Entry{}, answering: map[ID]time.Time{}, verdicts: newVerdicts(window),
 		orders: orders{}, followUps: newFollowUps(),
 	}
@@ -205,14 +205,17 @@ func (s *Shard) step(requestID string, r Record, value []byte, at time.Time) {
 // claimed: the first claim of a number wins; a lower number is from somebody
 // who has not seen what we have.
 func (s *Shard) claimed(id ID, r Record) {
+	superseding := r.Revision > 1 && s.supersede(id, r.Revision)
 	e := s.open[id]
-	if e != nil && e.Step == Answered && r.Supersede {
-		// Only a failure whose result is published is superseded.
-		s.close(e)
-		e = nil
+	if r.Supersede && r.Revision == 0 { // of before claims had revisions
+		superseding = true
+		if e != nil && e.Step == Answered {
+			s.close(e)
+			e = nil
+		}
 	}
 	if e == nil {
-		if s.seen.has(id) && !r.Supersede {
+		if s.seen.has(id) && !superseding {
 			return
 		}
 		e = &Entry{ID: id}
@@ -235,14 +238,18 @@ func (s *Shard) claimed(id ID, r Record) {
 }
 
 // answered: the first answer wins, and ends whatever went before; also
-// one that comes late, since it was paid for. False says that it did not win.
+// one that comes late, since it was paid for. After a failure that was sent back
+// there is another one to win. False says that it did not.
 func (s *Shard) answered(id ID, value []byte, at time.Time) bool {
 	delete(s.answering, id)
 	e := s.open[id]
-	switch {
-	case e == nil && s.seen.has(id):
-		return false
-	case e == nil:
+	if e == nil && s.seen.has(id) || e != nil && e.Step == Answered {
+		if !s.supersede(id, revisionOf(value)) {
+			return false
+		}
+		e = nil
+	}
+	if e == nil {
 		// No claim went before: no call was made, or the claim is older than
 		// the window. The answer itself says where its request is.
 		e = &Entry{ID: id}
@@ -250,8 +257,6 @@ func (s *Shard) answered(id ID, value []byte, at time.Time) bool {
 			e.Source = Source{s.names.get([]byte(r.Source.Topic)), r.Source.Offset}
 		}
 		s.open[id] = e
-	case e.Step == Answered:
-		return false
 	}
 	e.Step, e.answered, e.at = Answered, value, at
 	s.spend(e, nil)
@@ -265,9 +270,10 @@ func (s *Shard) answered(id ID, value []byte, at time.Time) bool {
 // parked: a parking ends the claim that it names, or an earlier parking.
 func (s *Shard) parked(requestID string, r Record, at time.Time) {
 	id := IDOf(requestID)
+	superseding := s.supersede(id, r.Original.revision())
 	e := s.open[id]
 	switch {
-	case e == nil && s.seen.has(id):
+	case e == nil && s.seen.has(id) && !superseding:
 		return
 	case e == nil:
 		e = &Entry{ID: id}
@@ -323,7 +329,7 @@ func (s *Shard) close(e *Entry) {
 	s.noteStanding(e.answered, e.at)
 	s.seen.add(e.ID, e.at)
 	if bytes.Contains(e.answered, failedMark) {
-		s.failed[e.ID] = struct{}{}
+		s.failed[e.ID] = revisionOf(e.answered)
 	} else {
 		delete(s.failed, e.ID)
 	}
@@ -353,9 +359,10 @@ const (
 	Premature
 )
 
-// Admit asks about a record from the request topics. redrive lets an answer
-// that was failed be superseded.
-func (s *Shard) Admit(requestID string, source Source, redrive bool) (Admission, *Entry) {
+// Admit asks about a record from the request topics. revision is that of the result
+// which it leads to: 1, or more if the record was sent back, so that it may supersede
+// a failure of a lower one.
+func (s *Shard) Admit(requestID string, source Source, revision int) (Admission, *Entry) {
 	id := IDOf(requestID)
 	e := s.open[id]
 	switch {
@@ -365,14 +372,12 @@ func (s *Shard) Admit(requestID string, source Source, redrive bool) (Admission,
 	case e != nil && e.original != nil && !e.Attended:
 		e.Attended = true
 		return Adopted, e
-	case e != nil && redrive && e.Step == Answered && bytes.Contains(e.answered, failedMark):
+	case e != nil && s.supersedable(id, revision):
 		return Premature, e
 	case e != nil:
 		return Duplicate, e
-	case s.seen.has(id):
-		if _, failed := s.failed[id]; !failed || !redrive {
-			return Duplicate, nil
-		}
+	case s.seen.has(id) && !s.supersedable(id, revision):
+		return Duplicate, nil
 	}
 	e = &Entry{ID: id, Source: source, Attended: true}
 	s.open[id] = e

@@ -121,7 +121,7 @@ func TestSummariesAndLaterAnswersMakeTheTotals(t *testing.T) {
 			switch rapid.IntRange(0, 3).Draw(t, "step") {
 			case 0, 1: // an answer is begun
 				id := fmt.Sprint("r-", i)
-				_, e := s.Admit(id, source(int64(i)), false)
+				_, e := s.Admit(id, source(int64(i)), 1)
 				s.Answering(e, now)
 				under[id] = now
 			case 2: // and reaches the log, in any order

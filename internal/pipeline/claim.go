@@ -31,7 +31,7 @@ func (p *Pipeline) claim(it *item, at time.Time, timeout time.Duration) error {
 	r := ledger.Record{
 		Step: ledger.Claimed, Spend: spendOf(it), Claim: it.entry.Claim + 1, Source: it.source(),
 		Owner: p.cfg.Owner, Until: &until, Called: &at, Vendor: it.request.Vendor,
-		Attempts: it.attempts, Calls: it.calls, Supersede: s.ledger.Superseding(it.entry),
+		Attempts: it.attempts, Calls: it.calls, Supersede: s.ledger.Superseding(it.entry), Revision: it.laterRevision(),
 	}
 	s.mu.Unlock()
 	rec := p.ledgerRecord(it, r, stamp())

@@ -111,6 +111,14 @@ func (it *item) weight() int64 {
 // had failed has another result, which must not look like the same again.
 func (it *item) revision() int { return 1 + event.Redrives(it.record) }
 
+// laterRevision is the revision if it is not the first, and else 0.
+func (it *item) laterRevision() int {
+	if n := it.revision(); n > 1 {
+		return n
+	}
+	return 0
+}
+
 // source is the position of the request's record as the ledger knows it.
 func (it *item) source() ledger.Source {
 	return ledger.Source{Topic: it.record.Topic, Offset: it.record.Offset}

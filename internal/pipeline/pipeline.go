@@ -289,7 +289,7 @@ func (p *Pipeline) admitRequest(it *item) {
 	s := it.shard
 	var due time.Time
 	s.mu.Lock()
-	admission, entry := s.ledger.Admit(it.request.RequestID, it.source(), event.Redrives(it.record) > 0)
+	admission, entry := s.ledger.Admit(it.request.RequestID, it.source(), it.revision())
 	if admission == ledger.Unsettled {
 		due = p.settleAt(s, entry)
 	}

@@ -54,7 +54,7 @@ func (p *Pipeline) answer(it *item, a ledger.Answer) {
 	s.mu.Unlock()
 	r := ledger.Record{
 		Step: ledger.Answered, Spend: spendOf(it), Claim: it.claim, Source: it.source(), Answer: &a,
-		FollowUp: p.followUpOf(it, a, at),
+		FollowUp: p.followUpOf(it, a, at), Revision: it.laterRevision(),
 	}
 	if a.Revisable {
 		r.Revision = it.revision()
