@@ -28,9 +28,10 @@ func newOrders(s *settings) *cobra.Command {
 		Use:   "orders",
 		Short: "List the orders that are in force",
 		Long: `orders lists what was ordered by pause, rate and weight and not taken back, and what
-was withdrawn, as the ledger has it. It reads one partition of the ledger, over ledger.window: every
-shard has all orders, but for the seconds in which consumers pass one on that was
-broken off in the middle. --all-partitions reads them all.`,
+was withdrawn within kafka.retention.requests, as the ledger has it. It reads one
+partition of the ledger, over ledger.window, in which consumers write all of them
+again: every shard has all orders, but for the seconds in which consumers pass one
+on that was broken off in the middle. --all-partitions reads them all.`,
 		Example: `  producer orders
   producer orders --output json`,
 		Args: cobra.NoArgs,
@@ -64,7 +65,7 @@ func (o *ordersOptions) run(cmd *cobra.Command, c config.Config) (err error) {
 	if !o.allPartitions {
 		places = places[:1]
 	}
-	inForce, err := sc.orders(cmd.Context(), places, time.Now().Add(-c.Ledger.Window))
+	inForce, err := sc.orders(cmd.Context(), places, c.Ledger.Window, c.Kafka.Retention.Requests)
 	if err != nil {
 		return fmt.Errorf("reading the ledger: %w", err)
 	}
@@ -72,9 +73,10 @@ func (o *ordersOptions) run(cmd *cobra.Command, c config.Config) (err error) {
 }
 
 // orders returns the orders in force in places of the ledger, as they were
-// written since then, sorted by what they are about.
-func (s scanner) orders(ctx context.Context, places []place, since time.Time) ([]ledger.Order, error) {
-	spans, err := s.spans(ctx, places, since)
+// written within the window, sorted by what they are about.
+func (s scanner) orders(ctx context.Context, places []place, window, requestsKept time.Duration) ([]ledger.Order, error) {
+	now := time.Now()
+	spans, err := s.spans(ctx, places, now.Add(-window))
 	if err != nil {
 		return nil, err
 	}
@@ -88,7 +90,7 @@ func (s scanner) orders(ctx context.Context, places []place, since time.Time) ([
 			strange++
 			return nil
 		}
-		if len(r.Order.Requests) > 0 && r.Order.IssuedAt.Before(since) {
+		if lasts := r.Order.Lasts(window, requestsKept); lasts > 0 && now.Sub(r.Order.IssuedAt) > lasts {
 			return nil // it has had its time, though this record came late
 		}
 		if known, ok := newest[r.Order.Subject()]; !ok || r.Order.Newer(known) {

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"reauth/internal/event"
 	"reauth/internal/ledger"
 	"reauth/internal/stream/streamtest"
@@ -112,13 +114,25 @@ func TestWithdrawReadsStandardInput(t *testing.T) {
 	}
 }
 
-func TestWithdrawalOfTheDayBeforeIsNotListed(t *testing.T) {
+// Consumers act on a withdrawal for the week in which requests are kept, and write it
+// again meanwhile: its records are younger than it is.
+func TestWithdrawalIsListedForAsLongAsRequestsAreKept(t *testing.T) {
 	b := newSteered(t)
-	// An owner wrote it to a shard that lacked it, so the record is younger.
-	old := ledger.Order{ID: "old", Kind: ledger.Withdraw, Requests: []ledger.ID{ledger.IDOf("r-1")}, IssuedAt: time.Now().Add(-25 * time.Hour)}
-	b.write(event.Record{Topic: event.TopicLedger, Key: []byte(old.Key()), Value: old.Record().Encode()})
-	if got := b.inForce(); len(got) != 0 {
-		t.Errorf("orders %+v", got)
+	write := func(id string, age time.Duration, o ledger.Order) {
+		o.ID, o.Kind, o.IssuedAt = id, ledger.Withdraw, time.Now().Add(-age)
+		b.write(event.Record{Topic: event.TopicLedger, Key: []byte(o.Key()), Value: o.Record().Encode()})
+	}
+	requests := []ledger.ID{ledger.IDOf("r-1")}
+	write("a-day", 25*time.Hour, ledger.Order{Requests: requests})
+	write("a-day-campaign", 25*time.Hour, ledger.Order{Campaign: "autumn"})
+	write("a-week", 8*24*time.Hour, ledger.Order{Requests: requests})
+	write("a-week-campaign", 8*24*time.Hour, ledger.Order{Campaign: "summer"})
+	var got []string
+	for _, o := range b.inForce() {
+		got = append(got, o.ID)
+	}
+	if diff := cmp.Diff([]string{"a-day-campaign", "a-day"}, got); diff != "" {
+		t.Errorf("orders (-want +got):\n%s", diff)
 	}
 }
 

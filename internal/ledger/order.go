@@ -116,6 +116,16 @@ func (o Order) InForce() bool {
 	return true
 }
 
+// Lasts returns for how long after it was issued an order is acted on and kept, 0
+// for as long as it is in force: what is withdrawn may be read as late as its topic
+// keeps it, which is for requestsKept.
+func (o Order) Lasts(window, requestsKept time.Duration) time.Duration {
+	if o.Kind != Withdraw {
+		return 0
+	}
+	return max(window, requestsKept)
+}
+
 // Record returns the order as a record of the ledger; its key is Key.
 func (o Order) Record() Record { return Record{Step: Ordered, Order: &o} }
 

@@ -96,9 +96,9 @@ func (o *orders) kept(now time.Time, c *Config) (kept []ledger.Order) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for subject, order := range o.newest {
-		age, lasts := now.Sub(order.IssuedAt), c.lasts(order)
+		age := now.Sub(order.IssuedAt)
 		switch {
-		case lasts > 0 && age > lasts:
+		case c.hadItsTime(order, now):
 			delete(o.newest, subject)
 			o.withdrawn.forget(order)
 		case order.InForce(), age <= c.Window:
@@ -137,7 +137,7 @@ func (p *Pipeline) PausedByOrder(vendor event.Vendor) bool {
 // obey acts on an order, unless it is known already or outdated; then it returns
 // false.
 func (p *Pipeline) obey(o ledger.Order) bool {
-	if lasts := p.cfg.lasts(o); lasts > 0 && time.Since(o.IssuedAt) > lasts {
+	if p.cfg.hadItsTime(o, time.Now()) {
 		return false
 	}
 	p.orders.acting.Lock()

@@ -116,14 +116,10 @@ func (w *withdrawals) recall() {
 	}
 }
 
-// lasts returns for how long after it was issued an order is acted on and kept, 0
-// for as long as it is in force: what is withdrawn may be read as late as its topic
-// keeps it.
-func (c *Config) lasts(o ledger.Order) time.Duration {
-	if o.Kind != ledger.Withdraw {
-		return 0
-	}
-	return max(c.Window, c.RequestsKept)
+// hadItsTime tells whether an order is not acted on or kept any more.
+func (c *Config) hadItsTime(o ledger.Order, now time.Time) bool {
+	lasts := o.Lasts(c.Window, c.RequestsKept)
+	return lasts > 0 && now.Sub(o.IssuedAt) > lasts
 }
 
 // isTakenBack tells whether an order takes the request back.
