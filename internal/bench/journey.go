@@ -23,10 +23,7 @@ var steps = []struct {
 	{"added: all but store and vendor", journey.added},
 	{"  of it: request sent – claim in the ledger, less store", func(j journey) time.Duration { return j.claimed.Sub(j.sent) - millis(j.result.timings.Selfie) }},
 	{"    of it: permit", func(j journey) time.Duration { return millis(j.result.timings.Permit) }},
-	{"  of it: claim in the ledger – its slot", func(j journey) time.Duration { return max(0, j.slot.Sub(j.claimed)) }},
-	{"  of it: later of both – answer in the ledger, less vendor", func(j journey) time.Duration {
-		return j.answered.Sub(latest(j.claimed, j.slot)) - millis(j.result.timings.Vendor)
-	}},
+	{"  of it: claim in the ledger – answer in the ledger, less vendor", func(j journey) time.Duration { return j.answered.Sub(j.claimed) - millis(j.result.timings.Vendor) }},
 	{"  of it: answer in the ledger – result received", func(j journey) time.Duration { return j.result.received.Sub(j.answered) }},
 }
 
@@ -35,7 +32,6 @@ var steps = []struct {
 type journey struct {
 	sent              time.Time
 	claimed, answered time.Time // the ledger's records
-	slot              time.Time // when the claim says that the call is to be made
 	result            seen
 }
 
@@ -46,13 +42,6 @@ func (j journey) added() time.Duration {
 }
 
 func millis(n int64) time.Duration { return time.Duration(n) * time.Millisecond }
-
-func latest(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
-}
 
 // percentiles are the cells of a row, in milliseconds.
 func percentiles(values []time.Duration) (cells []any) {
@@ -114,8 +103,8 @@ func (l *ledgerReader) take(record event.Record, at time.Time) {
 	defer l.mu.Unlock()
 	j := l.journeys[number]
 	switch {
-	case r.Step == ledger.Claimed && r.Called != nil:
-		j.claimed, j.slot = at, *r.Called // of the last claim: the others' slots were missed
+	case r.Step == ledger.Claimed:
+		j.claimed = at // the last one: the slots of others were missed
 	case r.Step == ledger.Answered:
 		j.answered = at
 	}
@@ -130,7 +119,7 @@ func (l *ledgerReader) complete(number int, j *journey) error {
 	if found.claimed.IsZero() || found.answered.IsZero() {
 		return fmt.Errorf("the ledger has no claim or no answer of request %d", number)
 	}
-	j.claimed, j.slot, j.answered = found.claimed, found.slot, found.answered
+	j.claimed, j.answered = found.claimed, found.answered
 	return nil
 }
 
