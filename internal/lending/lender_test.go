@@ -137,10 +137,10 @@ type replica struct {
 
 const limit = 50
 
-func newReplica(v *vendor, perSecond float64, p pool) *replica {
+func newReplica(v *vendor, perSecond int, p pool) *replica {
 	r := &replica{}
 	r.lane = vendors.NewLane(v, vendors.LaneConfig{
-		PerSecond: perSecond, Headroom: 0.02, MaxInFlight: 256, Timeout: 30 * time.Second, Lends: p != nil,
+		Windows: []vendors.Window{{Count: perSecond, Per: time.Second}}, Headroom: 0.02, MaxInFlight: 256, Timeout: 30 * time.Second, Lends: p != nil,
 		Breaker: vendors.BreakerConfig{Ratio: .5, MinCalls: 20, Window: 30 * time.Second, Open: 15 * time.Second, Probes: 1},
 		Logger:  slog.New(slog.DiscardHandler),
 	})

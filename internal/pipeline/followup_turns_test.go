@@ -37,7 +37,7 @@ func TestFollowUpsGetFewTurnsWhileRequestsWait(t *testing.T) {
 		w := join(t, topics, v, func(cfg *Config, lane *vendors.LaneConfig) {
 			cfg.FollowUps = map[event.Vendor]FollowUpConfig{event.Argos: {AuditChecks: []time.Duration{time.Hour}}}
 			cfg.MaxOpen = 2000
-			lane.PerSecond, lane.MaxInFlight = 5, 64
+			lane.Windows, lane.MaxInFlight = perSecond(5), 64
 		})
 		w.assign([]int{0, 1, 2}, nil, nil)
 		for i := range 100 {

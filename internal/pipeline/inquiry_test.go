@@ -45,18 +45,18 @@ func TestAsManyWaitToAskAsCanBeAskedNext(t *testing.T) {
 // a call. At 10 requests a second, less the headroom, a page is 2 % of 5.1 seconds.
 func TestFewWaitUntilTheirPagesAreASmallPartOfAllRequests(t *testing.T) {
 	for name, c := range map[string]struct {
-		perSecond float64
+		limits    []vendors.Window
 		questions int
 		from, to  time.Duration
 	}{
-		"few":                     {10, worthAPage - 1, 5 * time.Second, 6 * time.Second},
-		"few, at a low limit":     {1, worthAPage - 1, maxPause, maxPause + 3*time.Second},
-		"few, without a limit":    {0, worthAPage - 1, 0, 0},
-		"as many as are worth it": {10, worthAPage, 0, time.Second},
+		"few":                     {perSecond(10), worthAPage - 1, 5 * time.Second, 6 * time.Second},
+		"few, at a low limit":     {perSecond(1), worthAPage - 1, maxPause, maxPause + 3*time.Second},
+		"few, without a limit":    {nil, worthAPage - 1, 0, 0},
+		"as many as are worth it": {perSecond(10), worthAPage, 0, time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				w := join(t, newFakeTopics(), findingVendor{&fakeVendor{}}, func(_ *Config, l *vendors.LaneConfig) { l.PerSecond = c.perSecond })
+				w := join(t, newFakeTopics(), findingVendor{&fakeVendor{}}, func(_ *Config, l *vendors.LaneConfig) { l.Windows = c.limits })
 				w.assign([]int{0, 1, 2}, nil, nil)
 				settle(time.Second)
 				inquiry := w.lines[event.Argos].inquiry

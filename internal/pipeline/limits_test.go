@@ -12,7 +12,7 @@ import (
 
 // counting gives a lane a limit that is counted.
 func counting(_ *Config, l *vendors.LaneConfig) {
-	l.PerSecond, l.Windows = 0, []vendors.Window{{Count: 100, Per: time.Second}, {Count: 300, Per: time.Minute}}
+	l.Windows = []vendors.Window{{Count: 100, Per: time.Second}, {Count: 300, Per: time.Minute}}
 }
 
 // within returns the most calls in any sliding span of length d, ends included.

@@ -53,7 +53,7 @@ func TestPausedCampaignHoldsUpNoOther(t *testing.T) {
 
 func TestCampaignStopsInTheMiddleAndGoesOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := setup(t, func(_ *Config, l *vendors.LaneConfig) { l.PerSecond = 20 })
+		w := setup(t, func(_ *Config, l *vendors.LaneConfig) { l.Windows = perSecond(20) })
 		for i := range 100 {
 			w.send(i%3, fmt.Sprint("r-", i), fmt.Sprint("sub-", i), ofCamp("c"))
 		}
@@ -215,7 +215,7 @@ func TestWhatIsParkedForPausesIsBounded(t *testing.T) {
 		// Those that are under way when the bound is reached come on top: 16 being
 		// prepared and 4 at the vendor.
 		w := setup(t, func(c *Config, l *vendors.LaneConfig) {
-			c.MaxOpen, c.MaxHeld, l.PerSecond, l.MaxInFlight = 50, 10, 20, 4
+			c.MaxOpen, c.MaxHeld, l.Windows, l.MaxInFlight = 50, 10, perSecond(20), 4
 		})
 		w.topics.give(orderOf(ledger.Pause, "c", 0))
 		settle(time.Second)
@@ -244,7 +244,7 @@ func TestWhatIsParkedForPausesIsBounded(t *testing.T) {
 // is forgotten.
 func TestPausesThatComeAndGoLoseNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := setup(t, func(c *Config, l *vendors.LaneConfig) { c.MaxHeld, l.PerSecond = 1, 200 })
+		w := setup(t, func(c *Config, l *vendors.LaneConfig) { c.MaxHeld, l.Windows = 1, perSecond(200) })
 		for i := range 300 {
 			w.send(i%3, fmt.Sprint("r-", i), fmt.Sprint("sub-", i), ofCamp(fmt.Sprint("c-", i%2)))
 		}

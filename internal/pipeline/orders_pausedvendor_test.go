@@ -19,7 +19,7 @@ import (
 
 func TestPausedVendorIsNotCalledAndItsRequestsAreKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := setup(t, func(c *Config, l *vendors.LaneConfig) { c.MaxOpen, l.PerSecond = 20, 10 })
+		w := setup(t, func(c *Config, l *vendors.LaneConfig) { c.MaxOpen, l.Windows = 20, perSecond(10) })
 		for i := range 120 {
 			w.send(i%3, fmt.Sprint("r-", i), fmt.Sprint("sub-", i))
 		}
@@ -70,7 +70,9 @@ func TestPausedVendorIsNotCalledAndItsRequestsAreKept(t *testing.T) {
 func TestRequestsTurnBackWithTheirSelfiesWhenTheVendorIsPaused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		held := 0
-		w := join(t, newFakeTopics(), &fakeVendor{}, func(_ *Config, l *vendors.LaneConfig) { l.PerSecond = .1 })
+		w := join(t, newFakeTopics(), &fakeVendor{}, func(_ *Config, l *vendors.LaneConfig) {
+			l.Windows = []vendors.Window{{Count: 1, Per: 10 * time.Second}}
+		})
 		w.parts.FetchSelfie = countingSelfies(&held, w.parts.FetchSelfie)
 		w.assign([]int{0, 1, 2}, nil, nil)
 		for i := range 10 {

@@ -15,7 +15,7 @@ func TestVendorIsCalledNoFasterThanOrdered(t *testing.T) {
 		t.Run(fmt.Sprint("limit ", limit), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				topics, v := newFakeTopics(), &fakeVendor{}
-				change := func(c *Config, l *vendors.LaneConfig) { c.MaxOpen, l.PerSecond = 5000, limit }
+				change := func(c *Config, l *vendors.LaneConfig) { c.MaxOpen, l.Windows = 5000, perSecond(int(limit)) }
 				a, b := join(t, topics, v, change), join(t, topics, v, change)
 				topics.give(orderOf(ledger.Rate, "", 20))
 				a.assign([]int{0}, nil, nil)
@@ -57,7 +57,7 @@ func TestVendorIsCalledNoFasterThanOrdered(t *testing.T) {
 // Slots of two paces don't follow each other evenly.
 func TestOrdersAboutTheRateNeverLeadOverTheLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := setup(t, func(_ *Config, l *vendors.LaneConfig) { l.PerSecond = 2 })
+		w := setup(t, func(_ *Config, l *vendors.LaneConfig) { l.Windows = perSecond(2) })
 		for i := range 200 {
 			w.send(i%3, fmt.Sprint("r-", i), fmt.Sprint("sub-", i))
 		}

@@ -13,7 +13,7 @@ import (
 
 func TestSharesFollowTheWeightsOfOrders(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := setup(t, func(c *Config, l *vendors.LaneConfig) { c.MaxOpen, l.PerSecond = 1000, 50 })
+		w := setup(t, func(c *Config, l *vendors.LaneConfig) { c.MaxOpen, l.Windows = 1000, perSecond(50) })
 		w.topics.give(orderOf(ledger.Weight, "heavy", 3))
 		settle(time.Second)
 		for i := range 600 {
@@ -58,7 +58,7 @@ func TestSharesFollowTheWeightsOfOrders(t *testing.T) {
 // wait on once it is given more.
 func TestWeightHoldsAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := setup(t, func(_ *Config, l *vendors.LaneConfig) { l.PerSecond = 20 })
+		w := setup(t, func(_ *Config, l *vendors.LaneConfig) { l.Windows = perSecond(20) })
 		w.topics.give(orderOf(ledger.Weight, "slow", .01))
 		settle(time.Second)
 		for i := range 150 {

@@ -43,7 +43,7 @@ func suffer(t *testing.T, topics *fakeTopics, change func(*Config, *vendors.Lane
 		w := join(t, topics, o.vendor, func(c *Config, l *vendors.LaneConfig) {
 			c.MaxOpen, c.MaxBacklog = 5000, 64<<20
 			c.Retry.Max = time.Second
-			l.PerSecond = 60
+			l.Windows = perSecond(60)
 			l.Breaker = vendors.BreakerConfig{Ratio: .5, MinCalls: 20, Window: 30 * time.Second, SlowCall: 20 * time.Second, Open: 15 * time.Second, Probes: 1}
 			if change != nil {
 				change(c, l)

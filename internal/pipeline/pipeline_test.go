@@ -156,7 +156,9 @@ func TestExpiredRequestCostsNoCall(t *testing.T) {
 
 func TestRequestThatExpiresWhileWaitingCostsNoCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := setup(t, func(_ *Config, l *vendors.LaneConfig) { l.PerSecond = 0.1 })
+		w := setup(t, func(_ *Config, l *vendors.LaneConfig) {
+			l.Windows = []vendors.Window{{Count: 1, Per: 10 * time.Second}}
+		})
 		for i := range 3 {
 			w.send(i, fmt.Sprint("r-", i), fmt.Sprint("sub-", i), func(r *event.Request) { r.NotAfter = time.Now().Add(15 * time.Second) })
 		}
@@ -176,7 +178,10 @@ func TestRequestThatExpiresWhileWaitingCostsNoCall(t *testing.T) {
 
 func TestFetchingPausesAtTheBound(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := setup(t, func(c *Config, l *vendors.LaneConfig) { c.MaxOpen = 7; l.PerSecond = 0.001 })
+		w := setup(t, func(c *Config, l *vendors.LaneConfig) {
+			c.MaxOpen = 7
+			l.Windows = []vendors.Window{{Count: 1, Per: 1000 * time.Second}}
+		})
 		for i := range 50 {
 			w.send(0, fmt.Sprint("r-", i), fmt.Sprint("sub-", i))
 		}

@@ -52,7 +52,7 @@ func busy(t *testing.T, change func(*vendors.LaneConfig)) *world {
 	t.Helper()
 	w := join(t, newFakeTopics(), &fakeVendor{delay: time.Second}, func(c *Config, l *vendors.LaneConfig) {
 		c.MaxOpen, c.MaxBacklog = 20_000, 64<<20
-		l.PerSecond, l.MaxInFlight, l.Headroom = 60, 32, 0
+		l.Windows, l.MaxInFlight, l.Headroom = perSecond(60), 32, 0
 		if change != nil {
 			change(l)
 		}

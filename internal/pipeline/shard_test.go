@@ -17,7 +17,7 @@ import (
 func TestLostShardIsNotCommittedAndNotCalledFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		reg := prometheus.NewRegistry()
-		w := setup(t, func(_ *Config, l *vendors.LaneConfig) { l.PerSecond = 1; l.Registerer = reg })
+		w := setup(t, func(_ *Config, l *vendors.LaneConfig) { l.Windows = perSecond(1); l.Registerer = reg })
 		w.vendor.delay = 10 * time.Second
 		for i := range 30 {
 			w.send(0, fmt.Sprint("r-", i), fmt.Sprint("sub-", i))
@@ -50,7 +50,7 @@ func TestLostShardIsNotCommittedAndNotCalledFor(t *testing.T) {
 
 func TestKeptShardWorksOnThroughARebalance(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := setup(t, func(_ *Config, l *vendors.LaneConfig) { l.PerSecond = 10 })
+		w := setup(t, func(_ *Config, l *vendors.LaneConfig) { l.Windows = perSecond(10) })
 		for i := range 60 {
 			w.send(0, fmt.Sprint("r-", i), fmt.Sprint("sub-", i))
 		}
@@ -78,7 +78,7 @@ func TestKeptShardWorksOnThroughARebalance(t *testing.T) {
 
 func TestNoCallIsMadeOnceTheShardsMayHaveAnotherOwner(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := setup(t, func(_ *Config, l *vendors.LaneConfig) { l.PerSecond = 10 })
+		w := setup(t, func(_ *Config, l *vendors.LaneConfig) { l.Windows = perSecond(10) })
 		for i := range 100 {
 			w.send(0, fmt.Sprint("r-", i), fmt.Sprint("sub-", i))
 		}
@@ -105,7 +105,7 @@ func TestNoCallIsMadeOnceTheShardsMayHaveAnotherOwner(t *testing.T) {
 
 func TestStopFinishesWhatIsAtTheVendorAndBeginsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := setup(t, func(_ *Config, l *vendors.LaneConfig) { l.PerSecond = 10 })
+		w := setup(t, func(_ *Config, l *vendors.LaneConfig) { l.Windows = perSecond(10) })
 		w.vendor.delay = 5 * time.Second
 		for i := range 100 {
 			w.send(0, fmt.Sprint("r-", i), fmt.Sprint("sub-", i))

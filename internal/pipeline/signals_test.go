@@ -23,7 +23,7 @@ func TestWholeGroupBacksOffWhenOneReplicaIsTold(t *testing.T) {
 			return vendors.Verdict{Outcome: event.Approved}, nil
 		}
 		topics := newFakeTopics()
-		slow := func(_ *Config, l *vendors.LaneConfig) { l.PerSecond = 60 }
+		slow := func(_ *Config, l *vendors.LaneConfig) { l.Windows = perSecond(60) }
 		a, b := join(t, topics, v, slow), join(t, topics, v, slow)
 		a.assign([]int{0}, nil, nil)
 		b.assign([]int{1, 2}, nil, nil)

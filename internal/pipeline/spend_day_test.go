@@ -19,7 +19,7 @@ func TestCallIsChargedToTheDayOnWhichItIsMade(t *testing.T) {
 		v := newTill(0)
 		w := join(t, newFakeTopics(), v, func(c *Config, l *vendors.LaneConfig) {
 			cappedAt(3000*cents, 0)(c, l)
-			l.PerSecond = 10
+			l.Windows = perSecond(10)
 		})
 		w.assign([]int{0, 1, 2}, nil, nil)
 		time.Sleep(24*time.Hour - 3*time.Second)

@@ -188,7 +188,7 @@ func TestRequestThatIsWithdrawnRightBeforeItsCallIsNotCalled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := setup(t, func(c *Config, l *vendors.LaneConfig) {
 			cappedAt(100*cents, 100*cents)(c, l)
-			l.PerSecond = 1
+			l.Windows = perSecond(1)
 		})
 		w.topics.write = func(recs []event.Record) error {
 			if r, err := ledger.Decode(recs[0].Value); err == nil && r.Step == ledger.Claimed {

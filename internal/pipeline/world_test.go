@@ -31,6 +31,9 @@ type world struct {
 	halt   context.CancelFunc
 }
 
+// perSecond is a limit of so many calls per second.
+func perSecond(n int) []vendors.Window { return []vendors.Window{{Count: n, Per: time.Second}} }
+
 // setup starts a pipeline that owns shards 0 to 2 of 3. change may be nil.
 func setup(t *testing.T, change func(*Config, *vendors.LaneConfig)) *world {
 	t.Helper()
@@ -60,7 +63,7 @@ func join(t *testing.T, topics *fakeTopics, vendor vendors.Adapter, change func(
 		MaxOpen: 100, MaxBacklog: 1 << 20, Grace: 30 * time.Second, StuckRetry: 10 * time.Second,
 	}
 	lane := vendors.LaneConfig{
-		PerSecond: 1000, Headroom: .02, MaxInFlight: 64, Timeout: 30 * time.Second,
+		Windows: perSecond(1000), Headroom: .02, MaxInFlight: 64, Timeout: 30 * time.Second,
 		Breaker: vendors.BreakerConfig{Ratio: .9, MinCalls: 100, Window: 30 * time.Second, Open: 5 * time.Second, Probes: 1},
 		Logger:  slog.New(slog.DiscardHandler),
 	}

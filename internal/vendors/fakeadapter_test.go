@@ -66,9 +66,11 @@ func fault(k Kind) error { return &Error{Vendor: event.Argos, Kind: k, Op: "auth
 // may allows every call.
 func may() error { return nil }
 
+func perSecond(n int) []Window { return []Window{{n, time.Second}} }
+
 func config() LaneConfig {
 	return LaneConfig{
-		PerSecond: 50, Headroom: 0.02, MaxInFlight: 256, Timeout: 30 * time.Second,
+		Windows: perSecond(50), Headroom: 0.02, MaxInFlight: 256, Timeout: 30 * time.Second,
 		Breaker: BreakerConfig{Ratio: .5, MinCalls: 20, Window: 30 * time.Second, SlowCall: 20 * time.Second, Open: 15 * time.Second, Probes: 1},
 		Logger:  slog.New(slog.DiscardHandler),
 	}

@@ -14,11 +14,8 @@ import (
 type LaneConfig struct {
 	// Windows are the vendor's limits for the whole group; all hold at once. The
 	// shortest gives the pace, which is even, and calls go at that pace while
-	// the longer ones have room.
+	// the longer ones have room. Without any there is no limit.
 	Windows []Window
-	// PerSecond is an even rate that holds beside the windows, in calls per
-	// second; 0 means none. Without one and without windows there is no limit.
-	PerSecond float64
 	// Headroom is the share of all limits that stays unused, to pay for clock
 	// skew between replicas and jitter on the way.
 	Headroom float64
@@ -71,7 +68,7 @@ func NewLane(adapter Adapter, cfg LaneConfig) *Lane {
 		inFlight: newLine(cfg.MaxInFlight),
 		turn:     newLine(1),
 		changed:  make(chan struct{}),
-		quota:    newQuota(newLimits(cfg.PerSecond, cfg.Windows, cfg.Headroom), cfg.Schedule),
+		quota:    newQuota(newLimits(cfg.Windows, cfg.Headroom), cfg.Schedule),
 	}
 	if cfg.Lends {
 		l.quota.table.wait = lendReach

@@ -103,7 +103,7 @@ func TestCallsInFlightAreCapped(t *testing.T) {
 		var now, most atomic.Int64
 		a := &fakeAdapter{delay: time.Second, answer: func(int) error { now.Add(-1); return nil }}
 		cfg := config()
-		cfg.MaxInFlight, cfg.PerSecond = 7, 0
+		cfg.MaxInFlight, cfg.Windows = 7, nil
 		l := NewLane(counting{a, &now, &most}, cfg)
 		drive(l, 50, 5*time.Second)
 		if most.Load() != 7 {
@@ -128,7 +128,7 @@ func (c counting) Authenticate(ctx context.Context, call Call) (Verdict, error) 
 func TestSlotGivenBackIsUsedByTheNext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cfg := config()
-		cfg.PerSecond = 1
+		cfg.Windows = perSecond(1)
 		l := NewLane(&fakeAdapter{}, cfg)
 		l.SetShards([]int{0}, 1)
 		p, err := l.ReserveFor(t.Context(), 0, time.Second)

@@ -16,7 +16,7 @@ func TestListsTakeTheirOwnSlotsOnly(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			f := &fakeAdapter{delay: time.Second}
 			cfg := config()
-			cfg.PerSecond, cfg.MaxInFlight = 400, 1200
+			cfg.Windows, cfg.MaxInFlight = perSecond(400), 1200
 			l := NewLane(f, cfg)
 			l.SetShards([]int{0}, 1)
 			ctx, stop := context.WithCancel(t.Context())

@@ -176,7 +176,7 @@ func TestLentSlotsAreUsedOnce(t *testing.T) {
 			schedule = Schedule{{From: 12*time.Hour + 2*time.Second, To: 12*time.Hour + 4*time.Second, Location: time.UTC, PerSecond: slow}}
 		}
 		for range rapid.IntRange(2, 4).Draw(t, "replicas") {
-			m := &trader{quota: newQuota(newLimits(limit, nil, .02), schedule), skew: time.Duration(g.chance.Int64N(int64(20 * time.Millisecond)))}
+			m := &trader{quota: newQuota(newLimits([]Window{{limit, time.Second}}, .02), schedule), skew: time.Duration(g.chance.Int64N(int64(20 * time.Millisecond)))}
 			m.table.wait = lendReach
 			g.all = append(g.all, m)
 		}

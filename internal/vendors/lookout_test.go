@@ -108,7 +108,7 @@ func TestLooksKeepTheLimits(t *testing.T) {
 			return fault(Transient)
 		}}
 		c := config()
-		c.PerSecond, c.Windows = 0, []Window{{5, time.Second}, {30, time.Minute}}
+		c.Windows = []Window{{5, time.Second}, {30, time.Minute}}
 		l := NewLane(a, c)
 		l.SetShards([]int{0}, 1)
 		l.SetProbeTurns([]int{0}, 1)

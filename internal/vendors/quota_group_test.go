@@ -270,7 +270,7 @@ func drawWindows(t *rapid.T) []Window {
 func TestNoSlidingWindowIsExceededAndNoShardStarves(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		windows := drawWindows(t)
-		l := newLimits(0, windows, rapid.SampledFrom([]float64{.02, .1}).Draw(t, "headroom"))
+		l := newLimits(windows, rapid.SampledFrom([]float64{.02, .1}).Draw(t, "headroom"))
 		total := rapid.IntRange(1, 16).Draw(t, "shards")
 		g := newGroup(rapid.Int64().Draw(t, "seed"), l, rapid.IntRange(1, 4).Draw(t, "replicas"), total)
 		g.wasteful, g.restless, g.bursty = rapid.Bool().Draw(t, "wasteful"), rapid.Bool().Draw(t, "restless"), rapid.Bool().Draw(t, "bursty")
@@ -316,7 +316,7 @@ func TestLimitsAreUsed(t *testing.T) {
 		// So many that a call lost to rounding is little.
 		share := rapid.Float64Range(.3, .7).Draw(t, "share")
 		windows := []Window{{pace, time.Second}, {max(500, int(float64(pace*per)*share)), time.Duration(per) * time.Second}}
-		g := newGroup(rapid.Int64().Draw(t, "seed"), newLimits(0, windows, .02), rapid.IntRange(1, 3).Draw(t, "replicas"), rapid.IntRange(1, 12).Draw(t, "shards"))
+		g := newGroup(rapid.Int64().Draw(t, "seed"), newLimits(windows, .02), rapid.IntRange(1, 3).Draw(t, "replicas"), rapid.IntRange(1, 12).Draw(t, "shards"))
 		g.wasteful = rapid.Bool().Draw(t, "wasteful")
 		g.rebalance()
 		g.run(3*windows[1].Per + time.Second)

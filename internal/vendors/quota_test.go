@@ -14,7 +14,7 @@ const (
 
 func TestSharesAddUpAndNoneIsEmpty(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		l := newLimits(0, drawWindows(t), .02)
+		l := newLimits(drawWindows(t), .02)
 		p := l.plan(rapid.IntRange(1, 64).Draw(t, "shards"))
 		for i, w := range l.longer {
 			if p.units[i] == kept {
@@ -54,7 +54,7 @@ func TestLimitsThatThePaceKeepsAreNotCounted(t *testing.T) {
 		{"fewer in a minute than in a second", []Window{{50, s}, {20, m}}, 20, 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			l := newLimits(0, c.windows, .02)
+			l := newLimits(c.windows, .02)
 			if l.perSecond != c.perSecond || len(l.longer) != c.longer {
 				t.Errorf("%v calls a second, and counted %v", l.perSecond, l.longer)
 			}
@@ -64,7 +64,7 @@ func TestLimitsThatThePaceKeepsAreNotCounted(t *testing.T) {
 
 // A window that has not a call for each shard is spread evenly.
 func TestFewCallsForManyShardsAreSpreadEvenly(t *testing.T) {
-	l := newLimits(0, []Window{{10, time.Second}, {5, 10 * time.Second}}, .02)
+	l := newLimits([]Window{{10, time.Second}, {5, 10 * time.Second}}, .02)
 	few := l.plan(4)
 	if few.perSecond != 5*.98 || few.units[0] != 4 {
 		t.Errorf("for 4 shards %v calls a second, %v to share", few.perSecond, few.units)
@@ -91,7 +91,7 @@ func (q *quota) takeAt(t *testing.T, shard int, at time.Time) (slot, *counts) {
 
 // setup returns the quota of the owner of all shards, restored.
 func setup(total int, windows ...Window) *quota {
-	q := newQuota(newLimits(0, windows, 0), nil)
+	q := newQuota(newLimits(windows, 0), nil)
 	var owned []int
 	for s := range total {
 		owned = append(owned, s)
@@ -156,7 +156,7 @@ func TestRoomComesBackWhenTheWindowHasPassed(t *testing.T) {
 // A claim may lead to a call long after it was written, but not after its shard
 // has a new owner.
 func TestRestoredCallCountsFromTheTakeoverAtTheLatest(t *testing.T) {
-	q := newQuota(newLimits(0, []Window{{1, time.Second}, {1, 10 * time.Second}}, 0), nil)
+	q := newQuota(newLimits([]Window{{1, time.Second}, {1, 10 * time.Second}}, 0), nil)
 	q.setShards([]int{0}, 1, noon)
 	q.restore(0, noon.Add(-11*time.Second), noon)
 	q.restore(0, noon.Add(time.Hour), noon)

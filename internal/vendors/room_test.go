@@ -17,7 +17,7 @@ import (
 // counting50 is a lane's configuration with 50 calls a second, and as many in 10 s.
 func counting50() LaneConfig {
 	cfg := config()
-	cfg.PerSecond, cfg.Windows = 0, []Window{{50, time.Second}, {50, 10 * time.Second}}
+	cfg.Windows = []Window{{50, time.Second}, {50, 10 * time.Second}}
 	return cfg
 }
 

@@ -15,7 +15,7 @@ import (
 func TestCallsOfAnIdleLaneNeedNotWaitForTheirSlots(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cfg := config()
-		cfg.PerSecond, cfg.Windows = 0, []Window{{100, time.Second}}
+		cfg.Windows = perSecond(100)
 		l := NewLane(&fakeAdapter{}, cfg)
 		l.SetShards([]int{0}, 1)
 		time.Sleep(2 * time.Second)
@@ -52,7 +52,7 @@ func TestCallsOfAnIdleLaneNeedNotWaitForTheirSlots(t *testing.T) {
 func TestBurstAfterAPauseIsShort(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cfg := config()
-		cfg.PerSecond, cfg.Windows = 0, []Window{{400, time.Second}}
+		cfg.Windows = perSecond(400)
 		l := NewLane(&fakeAdapter{}, cfg)
 		l.SetShards([]int{0}, 1)
 		time.Sleep(5 * time.Second)
@@ -89,7 +89,7 @@ func TestCallsThatGoSoonerExceedNoWindow(t *testing.T) {
 		late := rapid.SampledFrom([]time.Duration{0, 0, w.Per / 4}).Draw(t, "late")
 		lead := rapid.SampledFrom([]time.Duration{0, 20 * time.Millisecond}).Draw(t, "lead")
 		orders := late == 0 && rapid.Bool().Draw(t, "orders")
-		q := newQuota(newLimits(0, []Window{w}, 0), nil)
+		q := newQuota(newLimits([]Window{w}, 0), nil)
 		// A share of the slots is no even share where the pace changes.
 		owned, most := []int{0, 2}, (2*w.Count+2)/3
 		if orders {
@@ -162,7 +162,7 @@ func TestWhereCallsMayGoSooner(t *testing.T) {
 		{[]Window{{50, time.Second}, {100, time.Minute}}, 0},
 		{[]Window{{2000, time.Second}}, 0},
 	} {
-		if got := newLimits(0, c.windows, .02).exchange(); got != c.want {
+		if got := newLimits(c.windows, .02).exchange(); got != c.want {
 			t.Errorf("%v: slots are exchanged up to %v apart, want %v", c.windows, got, c.want)
 		}
 	}

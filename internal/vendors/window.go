@@ -42,25 +42,20 @@ type limits struct {
 	longer []Window
 }
 
-// newLimits returns the limits that keep an even rate, if it is not 0, and every
-// window.
+// newLimits returns the limits that keep every window.
 //
 // A longer window whose count is lower than what the pace makes within over
 // lowers the pace to that: it costs nothing in the long run, and without it the
 // headroom of the window would not pay for clock skew (see quota).
-func newLimits(perSecond float64, windows []Window, headroom float64) limits {
-	l := limits{perSecond: perSecond, over: time.Second, headroom: headroom}
+func newLimits(windows []Window, headroom float64) limits {
 	if len(windows) == 0 {
-		return l
+		return limits{over: time.Second, headroom: headroom}
 	}
 	windows = slices.Clone(windows)
 	slices.SortFunc(windows, func(a, b Window) int { return int(a.Per - b.Per) })
-	shortest, short := windows[0], time.Second
-	if perSecond == 0 {
-		l.perSecond, l.over = shortest.perSecond(), shortest.Per
-		short = max(short, shortest.Per)
-	}
-	l.over = min(l.over, shortest.Per)
+	shortest := windows[0]
+	short := max(time.Second, shortest.Per)
+	l := limits{perSecond: shortest.perSecond(), over: shortest.Per, headroom: headroom}
 	for _, w := range windows {
 		if w.Per <= short {
 			l.perSecond = min(l.perSecond, w.perSecond())
@@ -127,4 +122,4 @@ func (p *plan) share(window, shard int) int {
 // Pace returns the even rate, in calls per second and before headroom, at which
 // calls are made within the windows while the longer ones have room; 0 if there
 // are no windows.
-func Pace(windows []Window) float64 { return newLimits(0, windows, 0).perSecond }
+func Pace(windows []Window) float64 { return newLimits(windows, 0).perSecond }
