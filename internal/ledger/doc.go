@@ -56,8 +56,8 @@
 // # Restoring
 //
 // Applying the records of the window in the order of the log gives the shard's
-// state. The window is time in which the group works: a silence in which it begins
-// is left out of it, for as long as the topic keeps its records. An offset may lag
+// state. The window is time in which the group works: silences are left out of it,
+// for as long as the topic keeps its records. An offset may lag
 // behind for longer than the window, too, while an order or an outage holds an
 // earlier request back: a checkpoint names those that are done meanwhile.
 //

@@ -68,7 +68,7 @@ func (p *Pipeline) readBack(s *shard) (Reader, error) {
 		return nil, err
 	}
 	if silence > 0 {
-		p.log.Info("nobody worked for a while: the ledger is read from before that", "partition", s.id, "silence_ms", silence.Milliseconds())
+		p.log.Info("nobody wrote to the ledger for a while: it is read from before that", "partition", s.id, "silence_ms", silence.Milliseconds())
 	}
 	end, err := p.parts.Offsets.End(s.ctx, p.cfg.Topics.Ledger, s.id)
 	if err != nil {

@@ -47,7 +47,7 @@ type shard struct {
 	// capsMet are the caps of which it is logged that they are reached.
 	capsMet map[capMet]struct{}
 	// silence is how much longer than the window the ledger goes back: nobody
-	// worked on the shard for so long.
+	// wrote to it for so long.
 	silence time.Duration
 	// full: no request is begun that is to be followed up.
 	full bool

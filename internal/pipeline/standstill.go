@@ -8,32 +8,43 @@ import (
 )
 
 // The window of a shard's ledger is time in which the group worked. While nobody
-// does, as over a weekend, nobody writes parked requests, orders and totals again,
-// and requests that are done wait for their offsets to be committed. So a silence in
-// which the window begins is left out of it: the window begins as much earlier.
+// does, as over a weekend or a night, nobody writes parked requests, orders and totals
+// again, and requests that are done wait for their offsets to be committed. So silences
+// are left out of the window, wherever in it they are: it begins as much earlier.
+
+// silences is the number of parts that a window is cut into: a silence of a part counts.
+const silences = 8
 
 // windowBegin returns where in the ledger the shard's window begins, and the length
-// of the silence that is left out.
+// of the silences that are left out. It goes back part by part, and over a silence at
+// once.
 func (p *Pipeline) windowBegin(s *shard) (start int64, silence time.Duration, err error) {
-	begin := time.Now().Add(-p.cfg.Window - p.cfg.ClaimMargin) // a call may follow its claim so late
-	if start, err = p.ledgerAt(s, begin); err != nil {
+	first, err := p.ledgerAt(s, time.Unix(0, 0))
+	if err != nil {
 		return 0, 0, err
 	}
-	// The least that counts spares the usual restore the reading of two records.
-	heard, err := p.ledgerAt(s, begin.Add(p.cfg.Window/8))
-	if err != nil || heard > start {
-		return start, 0, err
+	if start, err = p.parts.Offsets.End(s.ctx, p.cfg.Topics.Ledger, s.id); err != nil {
+		return 0, 0, err
 	}
-	if first, err := p.ledgerAt(s, time.Unix(0, 0)); err != nil || first >= start {
-		return start, 0, err
+	at := time.Now()
+	for left := p.cfg.Window + p.cfg.ClaimMargin; left > 0 && start > first; { // a call may follow its claim so late
+		part := min(left, p.cfg.Window/silences)
+		begin, err := p.ledgerAt(s, at.Add(-part))
+		if err != nil {
+			return 0, 0, err
+		}
+		if begin < start {
+			start, at, left = begin, at.Add(-part), left-part
+			continue
+		}
+		before, err := p.timeOf(s, start-1)
+		if err != nil || !before.Before(at.Add(-part)) { // or it is gone
+			return start, silence, err
+		}
+		silence += at.Sub(before)
+		at = before
 	}
-	before, after, err := p.timesAround(s, start)
-	if err != nil || before.IsZero() {
-		return start, 0, err
-	}
-	silence = after.Sub(before)
-	start, err = p.ledgerAt(s, begin.Add(-silence))
-	return start, silence, err
+	return start, silence, nil
 }
 
 // ledgerAt returns the position of the shard's first ledger record of the time or
@@ -42,28 +53,19 @@ func (p *Pipeline) ledgerAt(s *shard, t time.Time) (int64, error) {
 	return p.parts.Offsets.OffsetAt(s.ctx, p.cfg.Topics.Ledger, s.id, t)
 }
 
-// timesAround returns the times of the ledger records before a position and at it,
-// now for one that is not there yet, and zero if the one before it is gone.
-func (p *Pipeline) timesAround(s *shard, position int64) (before, after time.Time, err error) {
-	end, err := p.parts.Offsets.End(s.ctx, p.cfg.Topics.Ledger, s.id)
+// timeOf returns the time of the ledger record at a position, now if it is gone.
+func (p *Pipeline) timeOf(s *shard, position int64) (at time.Time, err error) {
+	r, err := p.parts.OpenReader(p.cfg.Topics.Ledger, s.id, position)
 	if err != nil {
-		return before, after, err
-	}
-	r, err := p.parts.OpenReader(p.cfg.Topics.Ledger, s.id, position-1)
-	if err != nil {
-		return before, after, err
+		return at, err
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
 	rec, err := r.Fetch(s.ctx)
 	var gap *stream.GapError
 	if errors.As(err, &gap) {
-		return before, after, nil // deleted meanwhile
+		return time.Now(), nil // deleted meanwhile
 	}
-	if before = rec.Time; err != nil || position >= end {
-		return before, time.Now(), err
-	}
-	rec, err = r.Fetch(s.ctx)
-	return before, rec.Time, err
+	return rec.Time, err
 }
 
 // forgetAt is the time whose window the shard remembers: what was read from before a
