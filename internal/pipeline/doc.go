@@ -36,8 +36,8 @@
 // its ledger is read back (restore.go), and what the former owner had begun is
 // settled once nobody else can be acting on it (unknown.go): answered and
 // perhaps not published: look in the results topic; claimed and not answered:
-// the outcome is unknown, so ask the vendor, or repeat or hold where it cannot
-// be asked. A call of our own that timed out or broke off takes the same path.
+// the outcome is unknown, so park it as such, and ask the vendor, or repeat or hold
+// where it cannot be asked. A call of our own that timed out or broke off takes the same path.
 //
 // A dead letter, too, is written once (burial.go): where a former owner may have
 // written it, or we gave its writing up with the lease, it is looked for in its

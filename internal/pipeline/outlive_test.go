@@ -8,6 +8,7 @@ import (
 
 	"reauth/internal/event"
 	"reauth/internal/ledger"
+	"reauth/internal/vendors"
 )
 
 // TestParkedBeforeANight: a group that works by day finds in the morning what it parked
@@ -53,4 +54,51 @@ func TestParkedBeforeANight(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestInDoubtForLongerThanTheWindow: a vendor that is out cannot say what became of the
+// calls of a replica that died; meanwhile their claims leave the window.
+func TestInDoubtForLongerThanTheWindow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		v := findingVendor{&fakeVendor{delay: 300 * time.Millisecond}}
+		a, b := pair(t, v, nil)
+		for i := range 6 {
+			a.send(i%3, fmt.Sprint("r-", i), fmt.Sprint("sub-", i))
+		}
+		time.Sleep(handoverDelay + 200*time.Millisecond)
+		wantCallsByNow(t, a, 6)
+		a.commit()
+		a.kill()
+		v.set(func() {
+			v.deaf = transient()
+			v.answer = func(vendors.Call, int) (vendors.Verdict, error) { return vendors.Verdict{}, transient() }
+		})
+		b.assign([]int{0, 1, 2}, nil, nil)
+		for i := range 30 {
+			settle(time.Hour)
+			b.send(i%3, fmt.Sprint("other-", i), fmt.Sprint("other-", i))
+		}
+		b.commit()
+		b.kill()
+		v.set(func() { v.deaf, v.answer = nil, nil })
+		c := join(t, b.topics, v, nil)
+		c.assign([]int{0, 1, 2}, nil, nil)
+		settle(3 * time.Hour)
+		calls := map[string]int{}
+		for _, subject := range v.called() {
+			calls[subject]++
+		}
+		for i := range 6 {
+			if subject := fmt.Sprint("sub-", i); calls[subject] != 1 {
+				t.Errorf("%d calls for %s", calls[subject], subject)
+			}
+		}
+		for _, r := range c.results() {
+			if r.SubmissionID < "sub-" || r.Calls == 1 {
+				continue
+			}
+			t.Errorf("%s took %d calls", r.RequestID, r.Calls)
+		}
+		c.shut()
+	})
 }

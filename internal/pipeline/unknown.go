@@ -54,7 +54,27 @@ func (p *Pipeline) settle(it *item) (d decision, settled bool) {
 		}
 	}
 	it.unsettled, it.unknownSince, it.uncounted = false, called, step == ledger.Claimed
+	if step == ledger.Claimed && !p.parkInDoubt(it) {
+		return decision{}, true
+	}
 	return decision{}, false
+}
+
+// parkInDoubt writes that nobody knows what became of the claim of an owner before us.
+// It may take longer than the window until that is found out, while the vendor is out,
+// say, and a claim would be forgotten by then: a parked request is written again, and
+// its record is done. The work on it goes on. False says that the request was left to
+// the shard's new owner, or that the process stops.
+func (p *Pipeline) parkInDoubt(it *item) bool {
+	r, due := p.parkedRecord(it), time.Now()
+	r.Why, r.Due, r.Unknown, r.Called = whyUnknown, &due, true, &it.unknownSince
+	r.Calls++ // the one in doubt
+	if !p.record(it, r, stamp()) {
+		return false
+	}
+	p.done(it)
+	it.tracked = false
+	return true
 }
 
 // upToDate tells whether the ledger has been read to where it ended when it was
