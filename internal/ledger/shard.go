@@ -71,11 +71,17 @@ func (e *Entry) Original() *Original { return e.original }
 // Why returns the reason of the last parked record.
 func (e *Entry) Why() string { return e.why }
 
-// Parking returns the request id and the value of the last parked record.
+// Parking returns the request id and the value of the last parked record. That of a
+// request that has been claimed since ends nothing while the claim is known, and says
+// after that what the claim said: a call may have been made.
 func (e *Entry) Parking() (requestID string, value []byte) {
 	state, reference := e.Pending()
+	claim := e.Claim
+	if e.Step == Claimed {
+		claim--
+	}
 	r := Record{
-		Step: Parked, Spend: e.spend, Claim: e.Claim, Source: e.Source, Attempts: e.Attempts, Calls: e.Calls,
+		Step: Parked, Spend: e.spend, Claim: claim, Source: e.Source, Attempts: e.Attempts, Calls: e.Calls,
 		Due: &e.Due, Why: e.why, State: state, Reference: reference, Original: e.original,
 	}
 	if !e.Called.IsZero() {
@@ -284,8 +290,9 @@ func (s *Shard) parked(requestID string, r Record, at time.Time) {
 		// It ends no claim that it does not know of. But the request's record is
 		// done: from here on it lives in the ledger.
 		if e.original == nil {
-			e.key, e.original = requestID, r.Original
+			e.key, e.original, e.Due = requestID, r.Original, *r.Due
 		}
+		e.at = at
 		return
 	}
 	e.Step, e.Claim = Parked, r.Claim
@@ -439,11 +446,12 @@ func (s *Shard) Restored(committed map[string]int64) (ours []*Entry) {
 	return ours
 }
 
-// Stale returns the parked requests whose record was written before the time:
-// written again as it is, a restore goes on meeting it.
+// Stale returns the requests that live in the ledger and whose parked record was
+// written before the time: written again, a restore goes on meeting it. It is needed
+// also of one that has been claimed, for as long as its lane is paused.
 func (s *Shard) Stale(before time.Time) (stale []*Entry) {
 	for _, e := range s.open {
-		if e.Step == Parked && e.at.Before(before) {
+		if e.Step != Answered && e.original != nil && e.at.Before(before) {
 			stale = append(stale, e)
 		}
 	}

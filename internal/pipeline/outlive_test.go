@@ -102,3 +102,38 @@ func TestInDoubtForLongerThanTheWindow(t *testing.T) {
 		c.shut()
 	})
 }
+
+// TestClaimedAndPausedForLongerThanTheWindow: requests that live in the ledger are at the
+// vendor again when its account runs out of credit, and stay claimed until it is paid.
+func TestClaimedAndPausedForLongerThanTheWindow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		v := &fakeVendor{delay: 5 * time.Second}
+		noCredit := &vendors.Error{Vendor: event.Argos, Op: "authenticate", Kind: vendors.LaneFault, Status: 402}
+		v.answer = func(_ vendors.Call, nth int) (vendors.Verdict, error) {
+			if nth <= 12 {
+				return vendors.Verdict{}, transient()
+			}
+			v.set(func() { v.check = noCredit })
+			return vendors.Verdict{}, noCredit
+		}
+		a, b := pair(t, v, func(c *Config, l *vendors.LaneConfig) { l.Breaker.Ratio, c.Retry.Budget = 1.1, 100 })
+		for i := range 12 {
+			a.send(i%3, fmt.Sprint("r-", i), fmt.Sprint("sub-", i))
+		}
+		for hour := range 30 {
+			settle(time.Hour)
+			for shard := range 3 { // the group works on
+				id := fmt.Sprintf("over-%d-%d", hour, shard)
+				a.send(shard, id, id, func(r *event.Request) { r.NotAfter = time.Now().Add(-time.Second) })
+			}
+		}
+		wantCallsByNow(t, a, 24)
+		a.commit()
+		a.kill()
+		v.set(func() { v.answer, v.check = nil, nil })
+		b.assign([]int{0, 1, 2}, nil, nil)
+		settle(3 * time.Hour)
+		wantOncePerRequest(t, b, 12+90)
+		b.shut()
+	})
+}
