@@ -95,8 +95,8 @@ func TestWithdrawnRequestsHaveOneResultEachWheneverTheirOwnerDies(t *testing.T) 
 func TestCampaignCanBePublishedAnewAfterItsWithdrawal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := setup(t, nil)
-		w.topics.holdTopic("requests/1")
 		w.topics.hold = make(chan struct{})
+		w.topics.holdTopic("requests/1")
 		for i := range 30 {
 			w.send(i%3, fmt.Sprint("old-", i), fmt.Sprint("sub-", i), ofCamp("c"))
 		}
