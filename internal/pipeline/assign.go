@@ -27,7 +27,7 @@ func (p *Pipeline) Assign(a stream.Assignment) {
 		p.startLocked(id, a.Next[id])
 	}
 	p.total, p.assigned = a.Total, true
-	p.lease.renew()
+	p.lease.renew(a.Until)
 	p.log.Info("generation started", "generation", a.Generation, "total", a.Total,
 		"kept", a.Kept, "gained", a.Gained, "lost", a.Lost, "open", p.openLocked(a.Kept))
 }
@@ -55,6 +55,9 @@ func (p *Pipeline) Suspend(until time.Time, cause error) {
 	p.lease.suspend(until)
 	p.log.Info("generation ended; working on", "calls_until", until, "cause", cause)
 }
+
+// Sustain says that the coordinator keeps the shards for us until then.
+func (p *Pipeline) Sustain(until time.Time) { p.lease.sustain(until) }
 
 // Next returns what may be committed, by topic and partition.
 func (p *Pipeline) Next() map[string]map[int]int64 {

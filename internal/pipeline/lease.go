@@ -7,13 +7,15 @@ import (
 )
 
 // lease says until when this replica may make calls for the shards it owns.
-// Within a generation there is no end. Between two, nobody else can own our
-// shards before the group's timeouts have passed, so work goes on until shortly
-// before. The zero value is held without end.
+// Within a generation it lasts as long as the coordinator would wait for our next sign
+// of life, and each moves the end: a process that stood still for longer finds it
+// ended. Between two, nobody else can own our shards before the group's timeouts have
+// passed, so work goes on until shortly before. The zero value is held without end.
 type lease struct {
-	mu      sync.Mutex
-	until   time.Time     // zero: no end
-	renewed chan struct{} // closed at the next renewal; nil if nobody waits
+	mu        sync.Mutex
+	until     time.Time     // that a generation's end sets; zero: no end
+	sustained time.Time     // the same of the last sign of life
+	renewed   chan struct{} // closed when an end moves; nil if nobody waits
 }
 
 // suspend sets the end.
@@ -23,11 +25,23 @@ func (l *lease) suspend(until time.Time) {
 	l.until = until
 }
 
-// renew takes the end away.
-func (l *lease) renew() {
+// renew takes the end away that suspend has set.
+func (l *lease) renew(sustained time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.until = time.Time{}
+	l.sustainLocked(sustained)
+}
+
+// sustain moves the end that comes if nothing more is heard.
+func (l *lease) sustain(until time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.sustainLocked(until)
+}
+
+func (l *lease) sustainLocked(until time.Time) {
+	l.sustained = until
 	if l.renewed != nil {
 		close(l.renewed)
 		l.renewed = nil
@@ -38,7 +52,8 @@ func (l *lease) renew() {
 func (l *lease) held() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.until.IsZero() || time.Now().Before(l.until)
+	now := time.Now()
+	return (l.until.IsZero() || now.Before(l.until)) && (l.sustained.IsZero() || now.Before(l.sustained))
 }
 
 // wait returns once the lease is held; its error is the context's cause.

@@ -103,6 +103,35 @@ func TestNoCallIsMadeOnceTheShardsMayHaveAnotherOwner(t *testing.T) {
 	})
 }
 
+func TestNoCallIsMadeWhenNothingIsHeardOfTheGroup(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := setup(t, func(_ *Config, l *vendors.LaneConfig) { l.Windows = perSecond(10) })
+		for i := range 100 {
+			w.send(0, fmt.Sprint("r-", i), fmt.Sprint("sub-", i))
+		}
+		for range 4 {
+			w.Sustain(time.Now().Add(2 * time.Second))
+			settle(time.Second)
+		}
+		until := time.Now().Add(time.Second)
+		settle(time.Minute) // a heartbeat is answered, but late
+		for _, at := range w.vendor.times {
+			if at.After(until) {
+				t.Fatalf("a call %v after the shards may have gone", at.Sub(until))
+			}
+		}
+		if n := len(w.vendor.called()); n < 40 {
+			t.Errorf("%d calls while the group was heard of", n)
+		}
+		w.Sustain(time.Now().Add(time.Minute))
+		settle(time.Minute)
+		if n := len(w.results()); n != 100 {
+			t.Errorf("%d results after the group was heard of again", n)
+		}
+		w.shut()
+	})
+}
+
 func TestStopFinishesWhatIsAtTheVendorAndBeginsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := setup(t, func(_ *Config, l *vendors.LaneConfig) { l.Windows = perSecond(10) })

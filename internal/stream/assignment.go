@@ -2,6 +2,7 @@ package stream
 
 import (
 	"slices"
+	"time"
 
 	"github.com/segmentio/kafka-go"
 )
@@ -28,6 +29,9 @@ type Assignment struct {
 	// Next is, by shard and topic, the committed next to read, or FirstOffset.
 	// For kept shards it may lag behind what the owner knows.
 	Next map[int]map[string]int64
+	// Until is as for Handler.Sustain; zero while there is nothing that could be
+	// committed.
+	Until time.Time
 }
 
 // ownership is what a member owns and since when.

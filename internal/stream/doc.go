@@ -64,6 +64,9 @@
 //     coordinator may have given us up (GroupConfig.callsUntil derives when), and
 //     not between the answer to a join request and the Assign that follows from
 //     it, some round trips in which the others may get their share first.
+//   - Nor is one made within a generation when no commit has succeeded for as long as
+//     the coordinator waits for a sign of life (GroupConfig.keptUntil): a process that
+//     stood still learns only from the next answer what became of its shards.
 //
 // Two things remain. A call that was under way goes on. And the answer to a join
 // takes its way to us: were it held up for longer than the new owner needs for

@@ -17,6 +17,7 @@ type generation struct {
 	m   *Member
 	gen *kafka.Generation
 
+	made   time.Time // we heard of it
 	joined time.Time // the coordinator had us in this generation; zero: not known
 	join   join      // that led to it
 	total  int       // shards that were assigned
@@ -35,7 +36,7 @@ type generation struct {
 
 func newGeneration(m *Member, gen *kafka.Generation) *generation {
 	return &generation{
-		m: m, gen: gen, joined: m.rejoin.answeredAt(), join: m.lastJoin(),
+		m: m, gen: gen, made: time.Now(), joined: m.rejoin.answeredAt(), join: m.lastJoin(),
 		over: make(chan struct{}), settled: make(chan struct{}),
 	}
 }
@@ -174,9 +175,23 @@ func (g *generation) begin(enough, ended context.Context) bool {
 		Gained:     moves.gained,
 		Lost:       moves.lost,
 		Next:       next,
+		Until:      g.sustainedFrom(),
 	})
 	g.began = time.Now()
 	return true
+}
+
+// sustainedFrom returns until when the coordinator keeps the shards for us that it has
+// just given us. While it has no offset of them, nothing can be committed either, and
+// no sign of life is heard but heartbeats, of which kafka-go tells nothing: then there
+// is no end. Called under m.mu.
+func (g *generation) sustainedFrom() time.Time {
+	for _, partitions := range g.m.committed {
+		if len(partitions) > 0 {
+			return g.m.config.keptUntil(later(g.joined, g.made))
+		}
+	}
+	return time.Time{}
 }
 
 // countShards returns the number of shards in all. Members must agree on it, so
@@ -254,6 +269,7 @@ func (g *generation) commit(keepalive bool) bool {
 	m.mu.Unlock()
 	m.handler.Committed(offsets, err)
 	if err == nil {
+		m.handler.Sustain(m.config.keptUntil(sent))
 		g.mu.Lock()
 		g.contact = sent
 		g.mu.Unlock()

@@ -131,6 +131,15 @@ func (c GroupConfig) callsUntil(ended, joined, contact time.Time) time.Time {
 	return until.Add(-guard)
 }
 
+// keptUntil returns until when the coordinator keeps our shards for us, with certainty,
+// if what was sent at a time is the last that it heard: for Session, or for as long as a
+// rebalance may last that began after the heartbeat before. A process that stands still
+// sends nothing, and does not notice: when it goes on, this has passed, before it hears
+// anything.
+func (c GroupConfig) keptUntil(sent time.Time) time.Time {
+	return sent.Add(min(c.Session, c.Rebalance-c.notice()/2) - guard)
+}
+
 func later(a, b time.Time) time.Time {
 	if a.After(b) {
 		return a

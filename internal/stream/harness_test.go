@@ -44,6 +44,7 @@ type owner struct {
 	suspensions []suspension // since the last Assign
 	history     []suspension // all
 	commits     []commit
+	sustained   time.Time
 	next        map[string]map[int]int64
 
 	stop       context.CancelFunc
@@ -56,7 +57,7 @@ func (o *owner) Assign(a stream.Assignment) {
 	defer o.mu.Unlock()
 	o.assignments = append(o.assignments, a)
 	o.assignedAt = append(o.assignedAt, time.Now())
-	o.suspensions = nil
+	o.suspensions, o.sustained = nil, a.Until
 }
 
 func (o *owner) Suspend(until time.Time, cause error) {
@@ -68,6 +69,18 @@ func (o *owner) Suspend(until time.Time, cause error) {
 	if fence := o.onFence; fence != nil && !until.After(s.at) {
 		fence()
 	}
+}
+
+func (o *owner) Sustain(until time.Time) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.sustained = until
+}
+
+func (o *owner) sustainedUntil() time.Time {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.sustained
 }
 
 func (o *owner) Next() map[string]map[int]int64 {
@@ -133,7 +146,7 @@ func (o *owner) mayCall() []int {
 	if n := len(o.suspensions); n > 0 && !time.Now().Before(o.suspensions[n-1].until) {
 		return nil
 	}
-	if len(o.assignments) == 0 {
+	if len(o.assignments) == 0 || !o.sustained.IsZero() && !time.Now().Before(o.sustained) {
 		return nil
 	}
 	return o.assignments[len(o.assignments)-1].Shards

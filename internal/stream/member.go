@@ -12,8 +12,8 @@ import (
 )
 
 // Handler is told what a member owns, and tells what may be committed. Its
-// methods are called from different goroutines: Suspend may come while Next or
-// Committed runs, else there is one call at a time. The group waits for each, so
+// methods are called from different goroutines: Suspend may come while Next,
+// Committed or Sustain runs, else there is one call at a time. The group waits for each, so
 // they must not wait for work in flight.
 type Handler interface {
 	// Assign starts a generation. When it returns, lost shards are fenced
@@ -23,6 +23,10 @@ type Handler interface {
 	// the shards owned, but start no new call after until, unless a new Assign
 	// comes. It can come again with an earlier until, never with a later one.
 	Suspend(until time.Time, cause error)
+	// Sustain says that the coordinator has just seen us alive, and keeps the shards
+	// for us until then if it hears nothing more: start no new call after until. It
+	// comes with each commit, so again long before, and does not undo a Suspend.
+	Sustain(until time.Time)
 	// Next returns, by topic and partition, the next to commit, of owned
 	// shards only. It is called under the lock that Assign is called under,
 	// which also holds while the commit is made, so none contains a lost shard.
