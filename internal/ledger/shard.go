@@ -478,6 +478,16 @@ func (s *Shard) Forget(now time.Time) {
 	}
 }
 
+// ClaimedUntil returns the end of the last of all claims, zero if there are none.
+func (s *Shard) ClaimedUntil() (last time.Time) {
+	for _, e := range s.open {
+		if e.Until.After(last) {
+			last = e.Until
+		}
+	}
+	return last
+}
+
 // Len returns how many requests are open, and how many answered ids are
 // remembered.
 func (s *Shard) Len() (open, answered int) { return len(s.open), s.seen.len() }

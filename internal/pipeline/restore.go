@@ -196,7 +196,7 @@ func (p *Pipeline) readRest(s *shard) error {
 
 // readWhileWritten reads on until the former owner's claims have ended.
 func (p *Pipeline) readWhileWritten(s *shard, tail Reader) {
-	ctx, cancel := context.WithDeadline(s.ctx, s.since.Add(p.cfg.LongestCall+2*p.cfg.ClaimMargin))
+	ctx, cancel := context.WithDeadline(s.ctx, p.writtenUntil(s))
 	defer cancel()
 	for {
 		err := p.readTail(ctx, s, tail)
@@ -213,6 +213,21 @@ func (p *Pipeline) readWhileWritten(s *shard, tail Reader) {
 			return
 		}
 	}
+}
+
+// longestClaim is longer than any settings have a claim last.
+const longestClaim = time.Hour
+
+// writtenUntil is until when the former owner of a shard may write to its ledger. Its
+// claims say so, too: it may have had longer timeouts than ours.
+func (p *Pipeline) writtenUntil(s *shard) time.Time {
+	s.mu.Lock()
+	claimed := s.ledger.ClaimedUntil()
+	s.mu.Unlock()
+	if bound := s.since.Add(longestClaim); claimed.After(bound) {
+		claimed = bound
+	}
+	return latest(claimed, s.since.Add(p.cfg.LongestCall+2*p.cfg.ClaimMargin))
 }
 
 // readTail reads on until ctx ends or the reader fails, and closes it.
