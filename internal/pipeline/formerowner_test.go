@@ -5,6 +5,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"reauth/internal/event"
 	"reauth/internal/ledger"
 	"reauth/internal/vendors"
 )
@@ -48,5 +49,37 @@ func TestAbsurdEndOfAClaimIsNotWaitedFor(t *testing.T) {
 			t.Errorf("the former owner is waited for until %s", end)
 		}
 		w.shut()
+	})
+}
+
+// The former owner's answer may reach the ledger long after it was stamped, and the
+// owner may not have read it when it says what is published.
+func TestCheckpointPassesByWhatWasNotRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		topics, v := newFakeTopics(), &fakeVendor{}
+		topics.hold = make(chan struct{})
+		b := join(t, topics, v, nil)
+		until, called := time.Now().Add(38*time.Second), time.Now()
+		claim := ledger.Record{Step: ledger.Claimed, Claim: 1, Owner: "gone", Until: &until, Called: &called, Source: ledger.Source{Topic: "requests"}}
+		answer := ledger.Record{Step: ledger.Answered, Claim: 1, Answer: &ledger.Answer{Outcome: event.Rejected, CompletedAt: called}}
+		topics.append(event.Record{Topic: "ledger", Key: []byte("r-1"), Value: claim.Encode()})
+		b.assign([]int{0, 1, 2}, nil, nil)
+		b.send(0, "r-1", "sub-1")
+		settle(16 * time.Second)
+		b.send(0, "r-2", "sub-2")
+		settle(time.Second)
+		topics.holdTopic("ledger/0")
+		settle(16 * time.Second)
+		stamped := time.Now().Add(-16 * time.Second)
+		topics.add(event.Record{Topic: "ledger", Key: []byte("r-1"), Value: answer.Encode(), Time: stamped})
+		settle(4 * time.Second)
+		b.kill() // and the former owner could not publish it either
+		close(topics.hold)
+		c := join(t, topics, v, nil)
+		c.assign([]int{0, 1, 2}, nil, nil)
+		settle(3 * time.Minute)
+		wantOncePerRequest(t, c, 2)
+		wantCalls(t, c, 1)
+		c.shut()
 	})
 }

@@ -303,6 +303,9 @@ func (p *Pipeline) mark(s *shard) {
 		s.mu.Lock()
 		s.ledger.Forget(s.forgetAt(now, p.cfg.Window))
 		published := s.ledger.Checkpoint(now.Add(-markSkew - p.cfg.ClaimMargin/2))
+		if s.hasRead() != readAll {
+			published = s.marked // an answer of the former owner may be there that we have not read
+		}
 		checkpoint := ledger.Record{Step: ledger.Checkpoint, Published: &published}
 		due := s.marked.Before(s.answered) && published.After(s.marked)
 		closing := now.Sub(s.ledger.ClosedAt()) >= p.cfg.Window/4 && s.ledger.Closing(&checkpoint, s.ahead())
