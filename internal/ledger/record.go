@@ -96,6 +96,8 @@ type Record struct {
 	Published *time.Time `json:"published,omitempty"`
 	Closed    []ID       `json:"closed,omitempty"`
 	Failed    []ID       `json:"failed,omitempty"`
+	// Marks say how far the topics are done, by topic.
+	Marks map[string]Mark `json:"marks,omitempty"`
 
 	// Ordered.
 	Order *Order `json:"order,omitempty"`

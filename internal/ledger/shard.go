@@ -111,6 +111,8 @@ type Shard struct {
 	spent     spent
 	followUps followUps
 	closedAt  time.Time // when a checkpoint last named ids
+	marks     map[string]Mark
+	markedAt  time.Time
 }
 
 // NewShard returns an empty ledger that remembers answered ids for window.
@@ -193,6 +195,7 @@ func (s *Shard) step(requestID string, r Record, value []byte, at time.Time) {
 	case Checkpoint:
 		s.confirm(*r.Published)
 		s.closed(r, at)
+		s.marked(r, at)
 	case Revised:
 		if e := s.open[IDOf(requestID)]; e != nil && e.Step == Answered {
 			s.noteStanding(e.answered, e.at) // its result is published, or it could not be revised

@@ -15,7 +15,7 @@ import (
 // own brings a gained shard to work: it rebuilds the shard's ledger, looks
 // after what lives there, and begins to fetch. Shards start as they are ready.
 func (p *Pipeline) own(s *shard, next map[string]int64) {
-	tail := p.restore(s)
+	tail, next := p.restore(s, next)
 	if tail == nil {
 		return
 	}
@@ -40,24 +40,27 @@ func (p *Pipeline) own(s *shard, next map[string]int64) {
 }
 
 // restore reads the ledger's window back and returns the reader at its end, nil
-// if the shard moved or the process stops.
-func (p *Pipeline) restore(s *shard) Reader {
+// if the shard moved or the process stops; and where to begin in each topic.
+func (p *Pipeline) restore(s *shard, committed map[string]int64) (tail Reader, next map[string]int64) {
 	if !acquire(s.ctx.Done(), p.restoring) {
-		return nil
+		return nil, nil
 	}
 	defer func() { <-p.restoring }()
 	for {
 		tail, err := p.readBack(s)
 		if err == nil {
-			return tail
+			if next, err = p.beginAt(s, committed); err == nil {
+				return tail, next
+			}
+			err = errors.Join(err, tail.Close())
 		}
 		if s.ctx.Err() != nil {
-			return nil
+			return nil, nil
 		}
 		p.metrics.stuck.Inc()
 		p.log.Error("restoring the ledger; trying again later", "partition", s.id, "error", err, "after_ms", p.cfg.StuckRetry.Milliseconds())
 		if !sleep(s.ctx, p.cfg.StuckRetry) {
-			return nil
+			return nil, nil
 		}
 	}
 }
@@ -309,12 +312,14 @@ func (p *Pipeline) mark(s *shard) {
 		checkpoint := ledger.Record{Step: ledger.Checkpoint, Published: &published}
 		due := s.marked.Before(s.answered) && published.After(s.marked)
 		closing := now.Sub(s.ledger.ClosedAt()) >= p.cfg.Window/4 && s.ledger.Closing(&checkpoint, s.ahead())
+		marking := s.markDue(now, p.cfg.Window)
+		s.ledger.Mark(&checkpoint, s.marks())
 		stale := s.ledger.Stale(now.Add(-p.cfg.Window / 2))
 		s.mu.Unlock()
 		if !p.owns(s) {
 			continue
 		}
-		if due || closing {
+		if due || closing || marking {
 			p.writeCheckpoint(s, checkpoint, now)
 		}
 		for _, e := range stale {

@@ -95,7 +95,7 @@ func (s *shard) track(rec event.Record, end int64) bool {
 	if _, known := s.ends[rec.Topic]; !known {
 		s.ends[rec.Topic] = end
 	}
-	return s.trackers[rec.Topic].add(rec.Offset)
+	return s.trackers[rec.Topic].add(rec.Offset, rec.Time)
 }
 
 // inherits tells whether an owner before us may have read a record that was

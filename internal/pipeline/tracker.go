@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"sort"
+	"time"
 
 	"reauth/internal/ledger"
 )
@@ -15,13 +16,15 @@ const unknownNext = -1
 // added in the order of their offsets, gaps allowed, and done in any order.
 // It is pure and not safe for concurrent use: its shard's lock guards it.
 type tracker struct {
-	next    int64 // what may be committed
+	next    int64     // what may be committed
+	last    time.Time // of the record before next; zero: it was not tracked
 	records []tracked
 	head    int // records[:head] are done and wait for compaction
 }
 
 type tracked struct {
 	offset int64
+	at     time.Time // of the record
 	done   bool
 	id     ledger.ID // once it is done; zero for what is no request
 }
@@ -32,13 +35,13 @@ func newTracker(next int64) *tracker {
 	return &tracker{next: max(next, unknownNext)}
 }
 
-// add tracks a record. It returns false, and tracks nothing, for an offset that
+// add tracks a record of a time. It returns false, and tracks nothing, for an offset that
 // was tracked or committed before.
-func (t *tracker) add(offset int64) bool {
+func (t *tracker) add(offset int64, at time.Time) bool {
 	if n := len(t.records); offset < t.next || n > t.head && offset <= t.records[n-1].offset {
 		return false
 	}
-	t.records = append(t.records, tracked{offset: offset})
+	t.records = append(t.records, tracked{offset: offset, at: at})
 	return true
 }
 
@@ -52,7 +55,7 @@ func (t *tracker) finish(offset int64, id ledger.ID) {
 	}
 	open[i].done, open[i].id = true, id
 	for t.head < len(t.records) && t.records[t.head].done {
-		t.next = t.records[t.head].offset + 1
+		t.next, t.last = t.records[t.head].offset+1, t.records[t.head].at
 		t.head++
 	}
 	t.compact()

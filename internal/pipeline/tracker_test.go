@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -38,7 +39,7 @@ func TestTrackerAgreesWithNaiveModelInAnyOrder(t *testing.T) {
 			switch rapid.IntRange(0, 4).Draw(t, "step") {
 			case 0, 1: // the next record, sometimes after a gap
 				offset += rapid.SampledFrom([]int64{0, 0, 0, 1, 7}).Draw(t, "gap")
-				if !tr.add(offset) {
+				if !tr.add(offset, time.Time{}) {
 					t.Fatalf("record %d refused", offset)
 				}
 				model.offsets = append(model.offsets, offset)
@@ -83,7 +84,7 @@ func contains(s []int64, o int64) bool {
 func TestTrackerNeverCommitsPastAGap(t *testing.T) {
 	tr := newTracker(10)
 	for _, o := range []int64{10, 11, 15} {
-		tr.add(o)
+		tr.add(o, time.Time{})
 	}
 	tr.finish(15, ledger.ID{})
 	tr.finish(11, ledger.ID{})
@@ -98,14 +99,14 @@ func TestTrackerNeverCommitsPastAGap(t *testing.T) {
 
 func TestTrackerRefusesARecordTwice(t *testing.T) {
 	tr := newTracker(5)
-	if tr.add(4) {
+	if tr.add(4, time.Time{}) {
 		t.Error("a record before the committed offset was tracked")
 	}
-	if !tr.add(5) || tr.add(5) {
+	if !tr.add(5, time.Time{}) || tr.add(5, time.Time{}) {
 		t.Error("a record was tracked twice")
 	}
 	tr.finish(5, ledger.ID{})
-	if tr.add(5) {
+	if tr.add(5, time.Time{}) {
 		t.Error("a done record was tracked again")
 	}
 }
@@ -113,7 +114,7 @@ func TestTrackerRefusesARecordTwice(t *testing.T) {
 func TestTrackerGivesItsMemoryBack(t *testing.T) {
 	tr := newTracker(0)
 	for o := range int64(1_000_000) {
-		tr.add(o)
+		tr.add(o, time.Time{})
 		if o >= 100 {
 			tr.finish(o-100, ledger.ID{})
 		}
