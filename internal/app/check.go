@@ -57,6 +57,9 @@ func checkKafka(ctx context.Context, c config.Config, report reporter) {
 		return
 	}
 	shards, err := client.CheckTopics(ctx, connect.ShardedTopics(c.Kafka.Topics), c.Kafka.Topics.Signals)
+	if err == nil {
+		err = client.CheckKept(ctx, connect.Kept(c))
+	}
 	report("topics", strconv.Itoa(shards)+" shards", err)
 }
 

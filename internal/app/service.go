@@ -169,6 +169,9 @@ const topicPatience = 10 * time.Second
 func (s *Service) checkTopics(ctx context.Context) error {
 	for start := time.Now(); ; {
 		shards, err := s.kafka.CheckTopics(ctx, connect.ShardedTopics(s.settings.Kafka.Topics), s.settings.Kafka.Topics.Signals)
+		if err == nil {
+			err = s.kafka.CheckKept(ctx, connect.Kept(s.settings))
+		}
 		switch {
 		case ctx.Err() != nil:
 			return nil

@@ -47,3 +47,28 @@ func TestTopicsMayBecomeKnownLate(t *testing.T) {
 		})
 	}
 }
+
+// A ledger that forgets sooner than the window loses what is parked there.
+func TestLedgerThatKeepsTooLittleIsUnfit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		kafka := streamtest.StartVirtual(t)
+		c := config.Default()
+		names := append(connect.ShardedTopics(c.Kafka.Topics), c.Kafka.Topics.Signals)
+		for i, name := range names {
+			partitions, settings := 12, map[string]string{}
+			switch {
+			case name == c.Kafka.Topics.Ledger:
+				settings["retention.ms"] = "3600000"
+			case i == len(names)-1:
+				partitions = 1
+			}
+			if err := kafka.CreateTopic(name, int32(partitions), settings); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s := &Service{settings: c, log: slog.New(slog.DiscardHandler), kafka: kafka.Client(t, func(sc *stream.Config) { sc.Topics = names })}
+		if err := s.checkTopics(t.Context()); !errors.Is(err, stream.ErrUnfitTopics) {
+			t.Errorf("got %v", err)
+		}
+	})
+}

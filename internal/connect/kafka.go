@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"strconv"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -93,6 +94,12 @@ func ShardedTopics(t config.Topics) []string {
 // and more.
 const MaxRecordBytes = 2 << 20
 
+// Kept is for how long topics must keep what is written to them: a parked request lives
+// in the ledger, and what the window holds is not called again.
+func Kept(c config.Config) map[string]time.Duration {
+	return map[string]time.Duration{c.Kafka.Topics.Ledger: c.Ledger.Window, c.Kafka.Topics.Results: c.Ledger.Window}
+}
+
 // Topics returns every topic as it should be.
 func Topics(c config.Config) []stream.Topic {
 	k := c.Kafka
@@ -115,8 +122,8 @@ func Topics(c config.Config) []stream.Topic {
 		topics = append(topics, topic(name, k.Partitions, k.Retention.Requests.Milliseconds()))
 	}
 	return append(topics,
-		topic(k.Topics.Results, k.Partitions, k.Retention.Results.Milliseconds()),
-		topic(k.Topics.Ledger, k.Partitions, c.LedgerRetention().Milliseconds(), "max.message.bytes", strconv.Itoa(MaxRecordBytes)),
+		topic(k.Topics.Results, k.Partitions, k.Retention.Results.Milliseconds(), "retention.bytes", "-1"),
+		topic(k.Topics.Ledger, k.Partitions, c.LedgerRetention().Milliseconds(), "max.message.bytes", strconv.Itoa(MaxRecordBytes), "retention.bytes", "-1"),
 		topic(k.Topics.Dead, k.Partitions, k.Retention.Dead.Milliseconds(), "max.message.bytes", strconv.Itoa(MaxRecordBytes)),
 		topic(k.Topics.Signals, 1, k.Retention.Signals.Milliseconds()),
 	)

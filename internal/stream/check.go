@@ -4,7 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"strconv"
 	"strings"
+	"time"
 )
 
 // CheckTopics returns the number of shards that the sharded topics have in
@@ -27,6 +31,31 @@ func (c *Client) CheckTopics(ctx context.Context, sharded []string, others ...st
 		return 0, fmt.Errorf("checking topics: %w: %w", ErrUnfitTopics, err)
 	}
 	return infos[sharded[0]].Partitions, nil
+}
+
+// CheckKept returns nil if every topic keeps its records for at least the time given,
+// whatever their size. All faults are reported at once, wrapping ErrUnfitTopics, each
+// with what to do; a missing topic wraps ErrUnknownTopic.
+func (c *Client) CheckKept(ctx context.Context, kept map[string]time.Duration) error {
+	names := slices.Sorted(maps.Keys(kept))
+	infos, err := c.DescribeTopics(ctx, names...)
+	if err != nil {
+		return fmt.Errorf("checking topics: %w", err)
+	}
+	var faults []error
+	for _, name := range names {
+		config, want := infos[name].Config, kept[name].Milliseconds()
+		if ms, err := strconv.ParseInt(config["retention.ms"], 10, 64); err == nil && ms >= 0 && ms < want {
+			faults = append(faults, fmt.Errorf("%s has retention.ms=%d: set it to %d or more (what it loses is forgotten)", name, ms, want))
+		}
+		if size, err := strconv.ParseInt(config["retention.bytes"], 10, 64); err == nil && size >= 0 {
+			faults = append(faults, fmt.Errorf("%s has retention.bytes=%d: set it to -1 (under load it would be kept for less than %s)", name, size, kept[name]))
+		}
+	}
+	if err := errors.Join(faults...); err != nil {
+		return fmt.Errorf("checking topics: %w: %w", ErrUnfitTopics, err)
+	}
+	return nil
 }
 
 // checkEven is the part of CheckTopics that a membership rests on. It needs no

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -100,4 +101,37 @@ func TestTopicsOutsideTheConfigurationAreRefused(t *testing.T) {
 	if _, err := client.NewReader("theirs", 0, 0); err == nil {
 		t.Error("a reader of a topic without metadata was made")
 	}
+}
+
+func TestTopicsThatKeepTooLittleAreUnfit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		kafka := streamtest.StartVirtual(t, streamtest.Topics(4, "usual"))
+		for name, settings := range map[string]map[string]string{
+			"long":    {"retention.ms": "86400000", "retention.bytes": "-1"},
+			"forever": {"retention.ms": "-1"},
+			"short":   {"retention.ms": "86399999"},
+			"small":   {"retention.ms": "-1", "retention.bytes": "1073741824"},
+		} {
+			if err := kafka.CreateTopic(name, 4, settings); err != nil {
+				t.Fatal(err)
+			}
+		}
+		client := kafka.Client(t)
+		day := 24 * time.Hour
+		if err := client.CheckKept(t.Context(), map[string]time.Duration{"usual": day, "long": day, "forever": day}); err != nil {
+			t.Errorf("fit topics: %v", err)
+		}
+		err := client.CheckKept(t.Context(), map[string]time.Duration{"long": day, "short": day, "small": day})
+		if !errors.Is(err, stream.ErrUnfitTopics) {
+			t.Fatalf("got %v", err)
+		}
+		for _, part := range []string{"short has retention.ms=86399999: set it to 86400000", "small has retention.bytes=1073741824: set it to -1"} {
+			if !strings.Contains(err.Error(), part) {
+				t.Errorf("%q does not say %q", err, part)
+			}
+		}
+		if strings.Contains(err.Error(), "long has") {
+			t.Errorf("%q is about a fit topic, too", err)
+		}
+	})
 }
