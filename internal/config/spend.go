@@ -24,10 +24,11 @@ func (s *Spend) describe(g group) {
 		`What the calls of one day (UTC) may cost in all, by the vendors' prices; 0 is no cap. Every partition has an equal
 		share, of which nothing goes to another: where the requests are spread unevenly, or a share is small beside a
 		price, a part stays unspent. Before a call the vendor's highest price is set aside, so it is never exceeded, not by
-		a replica that dies either. What does not fit waits for the next day.`, upToBillion)
+		a replica that dies either. What does not fit waits for the next day. Partitions that are added bring a share of
+		their own, beside what was spent by then: lower the caps first, or wait for the next day.`, upToBillion)
 	one(g, &s.PerCampaign, amounts, "per_campaign", "0",
 		`What the calls for one campaign_id may cost in all, however long it takes; 0 is no cap. Split over the partitions
-		in the same way. What does not fit waits until a restart brings a higher cap, or until its not_after. The totals
+		in the same way, added ones included. What does not fit waits until a restart brings a higher cap, or until its not_after. The totals
 		live in the ledger: they are kept for 400 days, for the last 10000 campaigns of a partition, and as long as the
 		group does not stand still for longer than kafka.retention.ledger allows.`, upToBillion)
 }

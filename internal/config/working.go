@@ -74,7 +74,7 @@ func (l *Ledger) describe(g group) {
 	one(g, &l.Margin, durations, "margin", "20s",
 		`How much longer a claim lasts than the vendor's timeout: the time in which an answer and its result must reach
 		the brokers. After a crash, requests that were at the vendor wait so long. Longer than a Kafka write takes at
-		worst.`, between(time.Second, 10*time.Minute))
+		worst. The clocks of the replicas may differ by a quarter of it.`, between(time.Second, 10*time.Minute))
 	one(g, &l.OnUnknown, texts, "on_unknown", OnUnknownRepeat,
 		`What to do when it is unknown whether a call was made and the vendor cannot be asked: repeat it, at the risk of
 		paying twice, or hold the request back in the dead letters.`, oneOf(OnUnknownRepeat, OnUnknownHold))
