@@ -14,11 +14,13 @@ import (
 // That counts where the group's offset is lost; where there is one, it may have been
 // set by hand.
 
-// marks returns how far the shard's topics are done. The shard's lock is held.
+// marks returns how far the shard's topics are done. A record without a time, as only
+// producers of before Kafka 0.10 write, tells nothing of its topic. The shard's lock is
+// held.
 func (s *shard) marks() map[string]ledger.Mark {
 	marks := map[string]ledger.Mark{}
 	for topic, t := range s.trackers {
-		if !t.last.IsZero() {
+		if t.last.UnixMilli() > 0 {
 			marks[topic] = ledger.Mark{Next: t.next, Last: t.last}
 		}
 	}

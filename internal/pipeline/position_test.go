@@ -87,3 +87,15 @@ func TestPositionsOfAFormerTopicAreNotTaken(t *testing.T) {
 		})
 	}
 }
+
+func TestRecordWithoutATimeIsNoMark(t *testing.T) {
+	s := &shard{trackers: map[string]*tracker{}}
+	for topic, at := range map[string]time.Time{"none": {}, "before 0.10": time.UnixMilli(-1), "usual": time.UnixMilli(1)} {
+		s.trackers[topic] = newTracker(0)
+		s.trackers[topic].add(7, at)
+		s.trackers[topic].finish(7, ledger.ID{})
+	}
+	if marks := s.marks(); len(marks) != 1 || marks["usual"].Next != 8 {
+		t.Errorf("got %v", marks)
+	}
+}
