@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -71,4 +72,54 @@ func TestSentBackBeforeTheFailuresResultIsNotSwallowed(t *testing.T) {
 		}
 		w.shut()
 	})
+}
+
+// Two people may send the same dead letter back. The copy that comes second is no word
+// on the failure of the first: its result would have that one's id.
+func TestSecondCopyOfWhatWasSentBackIsADuplicate(t *testing.T) {
+	for _, moved := range []bool{false, true} {
+		t.Run(fmt.Sprint("moved ", moved), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				failing := true
+				v := &fakeVendor{}
+				v.answer = func(vendors.Call, int) (vendors.Verdict, error) {
+					if failing {
+						return vendors.Verdict{}, &vendors.Error{Vendor: event.Argos, Kind: vendors.Refused}
+					}
+					return vendors.Verdict{Outcome: event.Approved}, nil
+				}
+				w, other := pair(t, v, nil)
+				back := func(redrives string) {
+					rec := w.topics.logs["requests/0"][0]
+					rec.Headers = []event.Header{{Key: event.HeaderRedrive, Value: []byte(redrives)}}
+					w.topics.append(rec)
+					settle(time.Minute)
+				}
+				w.send(0, "r-1", "sub-1")
+				settle(time.Minute)
+				back("1")
+				if moved {
+					w.commit()
+					w.kill()
+					w, other = other, nil
+					w.assign([]int{0, 1, 2}, nil, nil)
+					settle(time.Minute)
+				}
+				failing = false
+				back("1")
+				if n := len(w.results()); n != 2 {
+					t.Errorf("%d results after the second copy", n)
+				}
+				back("2") // this one is about the second failure
+				got := w.results()
+				if len(got) != 3 || got[2].Outcome != event.Approved || got[2].Revision != 3 {
+					t.Errorf("results %+v", got)
+				}
+				w.shut()
+				if other != nil {
+					other.shut()
+				}
+			})
+		})
+	}
 }
