@@ -4,8 +4,6 @@ import (
 	"errors"
 	"time"
 
-	"github.com/segmentio/kafka-go/protocol"
-
 	"reauth/internal/event"
 )
 
@@ -83,24 +81,4 @@ func newLetter(record event.Record) *letter {
 		l.size += headerOverhead + len(header.Key) + len(header.Value)
 	}
 	return l
-}
-
-// encodable returns the record as kafka-go takes it; it can be read once.
-func (l *letter) encodable() protocol.Record {
-	r := protocol.Record{Time: l.record.Time, Key: bytesOf(l.record.Key), Value: bytesOf(l.record.Value)}
-	if len(l.record.Headers) > 0 {
-		r.Headers = make([]protocol.Header, len(l.record.Headers))
-	}
-	for i, header := range l.record.Headers {
-		r.Headers[i] = protocol.Header{Key: header.Key, Value: header.Value}
-	}
-	return r
-}
-
-// bytesOf keeps the difference between nothing and no bytes.
-func bytesOf(b []byte) protocol.Bytes {
-	if b == nil {
-		return nil
-	}
-	return protocol.NewBytes(b)
 }

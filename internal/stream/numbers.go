@@ -1,11 +1,8 @@
 package stream
 
 import (
-	"bytes"
 	"context"
-	"encoding/binary"
 	"fmt"
-	"hash/crc32"
 	"log/slog"
 	"sync"
 
@@ -76,42 +73,4 @@ const withoutTransactions protocol.OverrideTypeKey = 1000
 
 func init() {
 	protocol.RegisterOverride(&initProducerID{}, &initproducerid.Response{}, withoutTransactions)
-}
-
-// Where the fields of a batch of version 2 are in what kafka-go encodes: behind
-// the length of all, of 4 bytes.
-const (
-	crcField      = 4 + 17
-	crcFrom       = 4 + 21
-	idField       = 4 + 43
-	epochField    = 4 + 51
-	sequenceField = 4 + 53
-)
-
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
-
-// encode encodes and numbers the batch, unless it was before.
-func (o *outbox) encode(producer int64) error {
-	if o.batch.raw != nil {
-		return nil
-	}
-	records := make([]protocol.Record, len(o.batch.letters))
-	for i, l := range o.batch.letters {
-		records[i] = l.encodable()
-	}
-	set := protocol.RecordSet{Version: 2, Records: protocol.NewRecordReader(records...)}
-	var b bytes.Buffer
-	b.Grow(o.batch.size())
-	if _, err := set.WriteTo(&b); err != nil {
-		return fmt.Errorf("encoding records: %w", err)
-	}
-	raw := b.Bytes()
-	if producer != unnumbered && o.epoch != unnumbered {
-		binary.BigEndian.PutUint64(raw[idField:], uint64(producer))
-		binary.BigEndian.PutUint16(raw[epochField:], uint16(o.epoch))
-		binary.BigEndian.PutUint32(raw[sequenceField:], uint32(o.sequence))
-		binary.BigEndian.PutUint32(raw[crcField:], crc32.Checksum(raw[crcFrom:], castagnoli))
-	}
-	o.batch.raw = raw
-	return nil
 }

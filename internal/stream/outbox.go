@@ -36,7 +36,7 @@ type batch struct {
 	raw     []byte // encoded and numbered; nil before the first try
 }
 
-// size returns the batch's bytes, roughly.
+// size returns the batch's bytes, or a few more.
 func (b *batch) size() int {
 	size := 0
 	for _, l := range b.letters {

@@ -194,9 +194,7 @@ func (w *Writer) produce(ctx context.Context, boxes []*outbox) (map[place]error,
 	}
 	topics := make(map[string]int)
 	for _, o := range boxes {
-		if err := o.encode(id); err != nil {
-			return nil, err
-		}
+		o.encode(id)
 		i, ok := topics[o.to.topic]
 		if !ok {
 			i = len(request.Topics)
