@@ -2,7 +2,6 @@ package storage
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -37,9 +36,6 @@ const (
 	hedgeLost    = "lost"
 	hedgeRefused = "refused"
 )
-
-// errOvertaken is why a first GET is cancelled whose hedge has won.
-var errOvertaken = errors.New("the hedge was faster")
 
 // hedges says when a hedge is due, and whether it may be made. Its methods may be
 // used by many goroutines at once.
@@ -106,24 +102,24 @@ func (h *hedges) observe(took time.Duration) {
 // getHedged is get with a hedge if it takes long. The object's content is another
 // buffer than content, which is then released, if the hedge brought it.
 func (s *Store) getHedged(ctx context.Context, ref Ref, content *buffer) (object, int64, *Error) {
-	if s.hedges == nil {
-		return s.get(ctx, ref, content)
-	}
 	begun := time.Now()
-	hedging, callOff := context.WithDeadline(ctx, begun.Add(s.timeout))
+	timed, callOff := context.WithDeadline(ctx, begun.Add(s.timeout))
 	defer callOff()
-	getting, overtake := context.WithCancelCause(ctx)
-	defer overtake(nil)
+	if s.hedges == nil {
+		return s.get(ctx, timed, ref, content)
+	}
+	first, overtake := context.WithCancel(timed)
+	defer overtake()
 	second, want := make(chan object, 1), content.reserved
 	due := time.AfterFunc(s.hedges.begin(), func() {
-		o := s.hedge(hedging, ref, want)
+		o := s.hedge(ctx, timed, ref, want)
 		if o.content != nil {
-			overtake(errOvertaken)
+			overtake()
 		}
 		second <- o
 	})
 
-	o, need, fault := s.get(getting, ref, content)
+	o, need, fault := s.get(ctx, first, ref, content)
 	whole := fault == nil && need == 0
 	if due.Stop() {
 		if whole {
@@ -154,9 +150,9 @@ func (s *Store) getHedged(ctx context.Context, ref Ref, content *buffer) (object
 	return o, need, fault
 }
 
-// hedge makes a second GET with room for want bytes. The object has no content
-// if it was not made, or was in vain.
-func (s *Store) hedge(ctx context.Context, ref Ref, want int64) object {
+// hedge makes a second GET, within timed, which was made from ctx, with room for want
+// bytes. The object has no content if it was not made, or was in vain.
+func (s *Store) hedge(ctx, timed context.Context, ref Ref, want int64) object {
 	content := s.memory.reserveNow(want)
 	if content == nil || !s.hedges.spend() {
 		if content != nil {
@@ -165,7 +161,7 @@ func (s *Store) hedge(ctx context.Context, ref Ref, want int64) object {
 		s.metrics.hedges.WithLabelValues(hedgeRefused).Inc()
 		return object{}
 	}
-	o, need, fault := s.get(ctx, ref, content)
+	o, need, fault := s.get(ctx, timed, ref, content)
 	if need == 0 && fault == nil {
 		// What is no selfie shall not overtake one that may be.
 		_, fault = inspect(content, s.maxPixels)

@@ -58,12 +58,11 @@ func (s *Store) read(ctx context.Context, ref Ref) (object, *Error) {
 	}
 }
 
-// get makes one GET and reads its whole answer into content. A need above zero
-// says that it did not: the object is larger than what content holds and growing
-// would have to wait, so content must be released and need bytes reserved.
-func (s *Store) get(ctx context.Context, ref Ref, content *buffer) (o object, need int64, fault *Error) {
-	getting, cancel := context.WithTimeout(ctx, s.timeout)
-	defer cancel()
+// get makes one GET and reads its whole answer into content. getting bounds it, and
+// was made from ctx, whose end is nobody's fault. A need above zero says that it did
+// not: the object is larger than what content holds and growing would have to wait,
+// so content must be released and need bytes reserved.
+func (s *Store) get(ctx, getting context.Context, ref Ref, content *buffer) (o object, need int64, fault *Error) {
 	wanted := request{method: http.MethodGet, ref: ref, checksum: s.storedDigest}
 	answer, err := s.client.send(getting, wanted)
 	if err != nil {
