@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"math"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -18,6 +17,8 @@ type line struct {
 	// bounds how many selfies wait for permits, the second keeps calls from
 	// being made faster than their results can be published.
 	preparing, begun chan struct{}
+	// idle hands a request to a goroutine that has ended its last one.
+	idle chan *item
 	// brake stops the calls by order.
 	brake    *brake
 	lead     lead
@@ -66,6 +67,7 @@ func newLine(lane *vendors.Lane, retryShare float64, weight func(campaign string
 		brake:       newBrake(),
 		queue:       queue,
 		preparing:   make(chan struct{}, preparing),
+		idle:        make(chan *item),
 		begun:       make(chan struct{}, preparing+lane.MaxInFlight()),
 		budget:      newBudget(retryShare),
 		inquiry:     newInquiry(lane),
@@ -82,15 +84,39 @@ func (p *Pipeline) dispatch(l *line) {
 		if err != nil {
 			return
 		}
-		p.wg.Go(func() {
-			defer func() { <-l.begun }()
-			ready := sync.OnceFunc(func() {
-				<-l.preparing
-				l.queue.prepared(it)
-			})
-			p.process(it, l, ready)
-		})
+		select {
+		case l.idle <- it:
+		default:
+			p.wg.Go(func() { p.attend(l, it) })
+		}
 	}
+}
+
+// attend takes requests that have begun up to their ends, it first, as long as any
+// are begun. Its stack has then grown to what an attempt needs, which a new
+// goroutine's does in steps, anew each time.
+func (p *Pipeline) attend(l *line, it *item) {
+	for {
+		p.takeUp(l, it)
+		select {
+		case it = <-l.idle:
+		case <-p.take.Done():
+			return
+		}
+	}
+}
+
+// takeUp is process that gives its places in the line back.
+func (p *Pipeline) takeUp(l *line, it *item) {
+	defer func() { <-l.begun }()
+	prepared := false
+	p.process(it, l, func() {
+		if !prepared {
+			prepared = true
+			<-l.preparing
+			l.queue.prepared(it)
+		}
+	})
 }
 
 // acquire puts a token into tokens; false says that done came first.
