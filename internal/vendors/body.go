@@ -49,16 +49,17 @@ func NewBody(prefix []byte, selfie Selfie, suffix []byte) *Body {
 // Size is the length in bytes, for Content-Length.
 func (b *Body) Size() int64 { return b.size }
 
-// Read implements io.Reader. The selfie is given back with its last byte,
-// without waiting for Close: over HTTP/2 the transport may close a request's
-// body only when the answer has come.
+// Read implements io.Reader. It goes on over the ends of the parts, so that a short
+// one does not leave in a write, and a packet, of its own. The selfie is given back
+// with its last byte, without waiting for Close: over HTTP/2 the transport may close
+// a request's body only when the answer has come.
 func (b *Body) Read(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch {
 	case len(p) == 0:
 		return 0, nil
-	case len(b.prefix)+len(b.suffix) == 0 && b.left == 0:
+	case b.drained():
 		// Also when closed: a transport that looks for the end after the
 		// answer has come must not take the closing for a broken body,
 		// or it would give up the connection.
@@ -66,10 +67,18 @@ func (b *Body) Read(p []byte) (int, error) {
 	case b.closed:
 		return 0, errBodyClosed
 	}
-	n, err := b.next(p)
+	n, err := 0, error(nil)
+	for n < len(p) && err == nil && !b.drained() {
+		var read int
+		read, err = b.next(p[n:])
+		n += read
+	}
 	b.touched = b.touched || n > 0
 	return n, err
 }
+
+// drained tells whether all has been handed out.
+func (b *Body) drained() bool { return len(b.prefix)+len(b.suffix) == 0 && b.left == 0 }
 
 // next reads from the first part that has something left.
 func (b *Body) next(p []byte) (int, error) {

@@ -30,6 +30,18 @@ func TestBodyIsPrefixSelfieSuffix(t *testing.T) {
 	}
 }
 
+// TestBodyFillsARead: a part that is short would else leave in a write of its own.
+func TestBodyFillsARead(t *testing.T) {
+	b := vendors.NewBody([]byte("before "), vendortest.NewSelfie(100), []byte(" after"))
+	defer b.Close()
+	if n, err := b.Read(make([]byte, 110)); n != 110 || err != nil {
+		t.Errorf("the first read of 110 bytes brings %d and %v", n, err)
+	}
+	if n, err := b.Read(make([]byte, 110)); n != 3 || err != nil {
+		t.Errorf("the second brings %d and %v, want the last 3", n, err)
+	}
+}
+
 func TestBodyWithoutSelfie(t *testing.T) {
 	b := vendors.NewBody([]byte("{}"), nil, nil)
 	if got, err := io.ReadAll(b); err != nil || string(got) != "{}" {
