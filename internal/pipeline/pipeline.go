@@ -271,8 +271,7 @@ func (p *Pipeline) admit(s *shard, rec event.Record, end int64) {
 	p.metrics.requests.WithLabelValues(rec.Topic).Inc()
 	var err error
 	it.request, err = event.Decode(rec, p.cfg.Rules)
-	var invalid *event.InvalidError
-	if errors.As(err, &invalid) {
+	if invalid, ok := errors.AsType[*event.InvalidError](err); ok {
 		p.wg.Go(func() { p.refuse(it, invalid) })
 		return
 	}

@@ -134,7 +134,7 @@ func (p *Pipeline) readWhile(ctx context.Context, topic string, partition int, s
 func (p *Pipeline) fetchAny(ctx context.Context, r Reader) (event.Record, error) {
 	for {
 		rec, err := r.Fetch(ctx)
-		var gap *stream.GapError
+		_, gap := errors.AsType[*stream.GapError](err)
 		switch {
 		case err == nil && rec.Value == nil:
 			rec.Value = []byte{}
@@ -142,7 +142,7 @@ func (p *Pipeline) fetchAny(ctx context.Context, r Reader) (event.Record, error)
 		case errors.Is(err, stream.ErrControl):
 			rec.Value = nil
 			return rec, nil
-		case errors.As(err, &gap):
+		case gap:
 			continue // older than the retention is older than the window
 		}
 		return rec, err

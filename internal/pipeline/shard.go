@@ -206,8 +206,7 @@ func (p *Pipeline) fetchFrom(s *shard, topic string, next int64) error {
 			s.skip(rec, r.HighWater())
 			continue
 		}
-		var gap *stream.GapError
-		if errors.As(err, &gap) {
+		if gap, ok := errors.AsType[*stream.GapError](err); ok {
 			p.metrics.lost.Add(float64(gap.To - gap.From))
 			p.log.Error("records were deleted before they were read: raise the topic's retention",
 				"topic", topic, "partition", s.id, "from", gap.From, "to", gap.To)

@@ -44,8 +44,7 @@ func (s *storeValve) enter(ctx context.Context) (vendors.Pass, error) { return s
 
 // ended tells the valve how a fetch ended.
 func (s *storeValve) ended(pass vendors.Pass, err error) {
-	var fault *storage.Error
-	errors.As(err, &fault)
+	fault, _ := errors.AsType[*storage.Error](err)
 	switch {
 	case err == nil, fault != nil && fault.Kind == storage.Unusable:
 		s.denied.Store(0)

@@ -105,7 +105,7 @@ func (r *Reader) Fetch(ctx context.Context) (event.Record, error) {
 	}
 	for try := 0; ; try++ {
 		message, err := r.step(ctx)
-		var gap *GapError
+		_, gap := errors.AsType[*GapError](err)
 		switch {
 		case err == nil && message.Offset < r.next:
 			try = -1 // sent again after a restart
@@ -115,7 +115,7 @@ func (r *Reader) Fetch(ctx context.Context) (event.Record, error) {
 			return event.Record{}, fmt.Errorf("reading %s/%d: %w", r.topic, r.partition, context.Cause(ctx))
 		case r.isClosed():
 			return event.Record{}, fmt.Errorf("reading %s/%d: %w", r.topic, r.partition, ErrClosed)
-		case errors.As(err, &gap), errors.Is(err, ErrOffsetOutOfRange):
+		case gap, errors.Is(err, ErrOffsetOutOfRange):
 			return event.Record{}, err
 		case errors.Is(err, errIdle):
 			try = -1

@@ -165,13 +165,13 @@ func (b *breaker) try() (done func(error), wait time.Duration, changed <-chan st
 // end classifies how a call ended and tells the breaker.
 func (b *breaker) end(done func(error), err error, elapsed time.Duration) {
 	slow := b.cfg.SlowCall > 0 && elapsed >= b.cfg.SlowCall
-	var fault *Error
+	fault, ok := errors.AsType[*Error](err)
 	switch {
 	case err == nil && slow:
 		done(errSlow)
 	case err == nil:
 		done(nil)
-	case !errors.As(err, &fault) || errors.Is(err, context.Canceled):
+	case !ok || errors.Is(err, context.Canceled):
 		done(errNoEvidence) // we ended it, the vendor did not
 	case fault.Kind == Transient:
 		done(err)

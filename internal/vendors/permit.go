@@ -52,8 +52,8 @@ func (l *Lane) ReserveFor(ctx context.Context, shard int, lead time.Duration) (*
 	start := time.Now()
 	for {
 		p, err := l.reserve(ctx, shard, lead, asTheyCome, start)
-		var full *NoRoomError
-		if !errors.As(err, &full) {
+		full, ok := errors.AsType[*NoRoomError](err)
+		if !ok {
 			return p, err
 		}
 		// Whoever waits for a shard's room must not hold up the other shards.
@@ -271,8 +271,7 @@ func (p *Permit) end(err error, elapsed time.Duration) {
 	p.once.Do(func() {
 		l := p.lane
 		l.breaker.end(p.done, err, elapsed)
-		var fault *Error
-		errors.As(err, &fault)
+		fault, _ := errors.AsType[*Error](err)
 		switch {
 		case err == nil, fault != nil && fault.Kind == Refused:
 			p.pass.Succeed()
