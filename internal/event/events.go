@@ -7,6 +7,8 @@ import (
 	"strconv"
 
 	"github.com/google/uuid"
+
+	"reauth/internal/event/jsonobject"
 )
 
 // ResultID returns the ce_id of a result: a UUID (version 5) over request id
@@ -32,7 +34,7 @@ func (r Result) Record(topic, source string) (Record, error) {
 	if r.Liveness == "" {
 		r.Liveness = LivenessNone
 	}
-	value, err := marshal(r)
+	value, err := r.encode()
 	if err != nil {
 		return Record{}, fmt.Errorf("making the result record of %s: %w", r.RequestID, err)
 	}
@@ -43,6 +45,57 @@ func (r Result) Record(topic, source string) (Record, error) {
 		subject: r.RequestID,
 		at:      r.CompletedAt,
 	}.record(topic, r.Source.Partition, value)
+}
+
+// encode returns r as JSON: its fields in the order of Result, as encoding/json
+// would write them.
+func (r *Result) encode() ([]byte, error) {
+	w := jsonobject.New(768)
+	w.Text("request_id", r.RequestID)
+	w.TextIf("campaign_id", r.CampaignID)
+	w.TextIf("vendor", string(r.Vendor))
+	w.TextIf("submission_id", r.SubmissionID)
+	w.TextIf("applicant_id", r.ApplicantID)
+	w.TextIf("user_id", r.UserID)
+	w.Text("outcome", string(r.Outcome))
+	if len(r.Reasons) > 0 {
+		w.Value("reasons", r.Reasons)
+	}
+	if len(r.VendorCodes) > 0 {
+		w.Value("vendor_codes", r.VendorCodes)
+	}
+	if len(r.Scores) > 0 {
+		w.Numbers("scores", r.Scores)
+	}
+	w.TextIf("vendor_reference", r.VendorReference)
+	w.Text("liveness", string(r.Liveness))
+	w.Int("calls", int64(r.Calls))
+	w.Int("attempts", int64(r.Attempts))
+	w.TextIf("cost", r.Cost)
+	w.TextIf("currency", r.Currency)
+	w.TextIf("selfie_sha256", r.SelfieSHA256)
+	w.IntIf("selfie_bytes", r.SelfieBytes)
+	r.TimingsMS.Write("timings_ms", w)
+	w.Int("revision", int64(r.Revision))
+	w.Bool("final", r.Final)
+	w.Open("source")
+	w.Text("topic", r.Source.Topic)
+	w.Int("partition", int64(r.Source.Partition))
+	w.Int("offset", r.Source.Offset)
+	w.Close()
+	w.Time("completed_at", r.CompletedAt)
+	return w.End()
+}
+
+// Write adds the timings to an object.
+func (t Timings) Write(name string, w *jsonobject.Writer) {
+	w.Open(name)
+	w.Int("queued", t.Queued)
+	w.Int("selfie", t.Selfie)
+	w.Int("permit", t.Permit)
+	w.Int("vendor", t.Vendor)
+	w.Int("total", t.Total)
+	w.Close()
 }
 
 // DecodeResult reads the result in rec, an event of type TypeResult in binary

@@ -167,15 +167,6 @@ const maxRecordBytes = 4 << 20
 // ErrUnreadable is what every error of Decode wraps.
 var ErrUnreadable = errors.New("unreadable ledger record")
 
-// Encode returns the record's value.
-func (r Record) Encode() []byte {
-	value, err := json.Marshal(r)
-	if err != nil {
-		panic("ledger: " + err.Error()) // no field can fail
-	}
-	return value
-}
-
 // Decode reads a record's value. Its error wraps ErrUnreadable and quotes
 // nothing of the value.
 func Decode(value []byte) (Record, error) {
