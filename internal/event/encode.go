@@ -99,21 +99,22 @@ func (e envelope) record(topic string, partition int, data []byte) (Record, erro
 	if e.source == "" {
 		return Record{}, fmt.Errorf("making a record of type %s: the source is empty", e.kind)
 	}
-	headers := []Header{
-		{Key: ceSpecVersion, Value: []byte(specVersion)},
-		{Key: ceID, Value: []byte(e.id)},
-		{Key: ceSource, Value: []byte(e.source)},
-		{Key: ceType, Value: []byte(e.kind)},
-		{Key: ceSubject, Value: []byte(e.subject)},
-	}
+	subject := []byte(e.subject)
+	headers := make([]Header, 0, 7)
+	headers = append(headers,
+		Header{Key: ceSpecVersion, Value: []byte(specVersion)},
+		Header{Key: ceID, Value: []byte(e.id)},
+		Header{Key: ceSource, Value: []byte(e.source)},
+		Header{Key: ceType, Value: []byte(e.kind)},
+		Header{Key: ceSubject, Value: subject})
 	if !e.at.IsZero() {
 		e.at = e.at.UTC()
-		headers = append(headers, Header{Key: ceTime, Value: []byte(e.at.Format(time.RFC3339Nano))})
+		headers = append(headers, Header{Key: ceTime, Value: e.at.AppendFormat(nil, time.RFC3339Nano)})
 	}
 	return Record{
 		Topic:     topic,
 		Partition: partition,
-		Key:       []byte(e.subject),
+		Key:       subject,
 		Value:     data,
 		Headers:   append(headers, Header{Key: contentType, Value: []byte(jsonType)}),
 		Time:      e.at,

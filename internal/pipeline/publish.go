@@ -79,7 +79,7 @@ func (p *Pipeline) finish(it *item, a ledger.Answer) {
 		p.fail(err)
 		return
 	}
-	if a.Dead != nil && !p.bury(it, p.deadLetter(it, a), p.formerLook(it)) || !p.publishOnce(it, rec, event.ResultID(r.RequestID, r.Revision)) {
+	if a.Dead != nil && !p.bury(it, p.deadLetter(it, a), p.formerLook(it)) || !p.publishOnce(it, rec) {
 		return
 	}
 	p.dispose(it, a)
@@ -97,14 +97,14 @@ func (p *Pipeline) finish(it *item, a ledger.Answer) {
 
 // publishOnce writes a result's record as writeFor does, but before it begins again
 // it looks whether what it gave up with the lease has reached the topic after all.
-func (p *Pipeline) publishOnce(it *item, rec event.Record, eventID string) bool {
-	return p.writeUnless(func(again bool) bool { return again && p.isPublished(it, eventID) }, it, rec)
+func (p *Pipeline) publishOnce(it *item, rec event.Record) bool {
+	return p.writeUnless(func(again bool) bool { return again && p.isPublished(it) }, it, rec)
 }
 
 // isPublished tells whether an answered request's result is in its topic. It asks
 // again after an error, as long as the answer is ours to publish.
-func (p *Pipeline) isPublished(it *item, eventID string) bool {
-	s := it.shard
+func (p *Pipeline) isPublished(it *item) bool {
+	s, eventID := it.shard, event.ResultID(it.request.RequestID, it.revision())
 	s.mu.Lock()
 	since := it.entry.AnsweredAt().Add(-time.Second)
 	s.mu.Unlock()

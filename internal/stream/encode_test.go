@@ -32,7 +32,8 @@ func TestBatchIsThatOfKafkaGo(t *testing.T) {
 		var theirs []protocol.Record
 		o := outbox{batch: &batch{}, epoch: 3, sequence: 17}
 		for _, r := range records {
-			o.batch.letters = append(o.batch.letters, newLetter(r))
+			l := newLetter(r)
+			o.batch.letters = append(o.batch.letters, &l)
 			their := protocol.Record{Time: r.Time, Key: bytesOf(r.Key), Value: bytesOf(r.Value)}
 			for _, h := range r.Headers {
 				their.Headers = append(their.Headers, protocol.Header{Key: h.Key, Value: h.Value})

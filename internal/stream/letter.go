@@ -68,8 +68,8 @@ const (
 	batchOverhead  = 61
 )
 
-func newLetter(record event.Record) *letter {
-	l := &letter{
+func newLetter(record event.Record) letter {
+	l := letter{
 		to:     place{record.Topic, record.Partition},
 		record: record,
 		size:   batchOverhead + recordOverhead + len(record.Key) + len(record.Value),

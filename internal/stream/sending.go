@@ -22,14 +22,15 @@ const maxRequestBytes = 4 << 20
 const manyRecords = 6
 
 // post puts letters into their partitions' outboxes.
-func (w *Writer) post(wr *write, letters []*letter) {
+func (w *Writer) post(wr *write, letters []letter) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.aborted.Err() != nil {
 		wr.stop(ErrClosed)
 		return
 	}
-	for _, l := range letters {
+	for i := range letters {
+		l := &letters[i]
 		o := w.boxes[l.to]
 		if o == nil {
 			o = &outbox{to: l.to}

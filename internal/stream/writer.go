@@ -130,8 +130,8 @@ func (w *Writer) WriteWhile(ctx context.Context, may func() error, records ...ev
 }
 
 // address makes a letter of each record.
-func (w *Writer) address(ctx context.Context, records []event.Record) ([]*letter, error) {
-	letters := make([]*letter, len(records))
+func (w *Writer) address(ctx context.Context, records []event.Record) ([]letter, error) {
+	letters := make([]letter, len(records))
 	for i, record := range records {
 		if err := w.client.known(record.Topic); err != nil || record.Topic == "" || record.Partition < ByKey {
 			return nil, errors.Join(fmt.Errorf("%q/%d: no such place", record.Topic, record.Partition), err)
