@@ -14,7 +14,8 @@ import (
 type LaneConfig struct {
 	// Windows are the vendor's limits for the whole group; all hold at once. The
 	// shortest gives the pace, which is even, and calls go at that pace while
-	// the longer ones have room. Without any there is no limit.
+	// the longer ones have room; with little to do they go as they come
+	// (spare.go). Without any there is no limit.
 	Windows []Window
 	// Headroom is the share of all limits that stays unused, to pay for clock
 	// skew between replicas and jitter on the way.
