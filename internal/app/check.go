@@ -56,10 +56,7 @@ func checkKafka(ctx context.Context, c config.Config, report reporter) {
 	if err != nil {
 		return
 	}
-	shards, err := client.CheckTopics(ctx, connect.ShardedTopics(c.Kafka.Topics), c.Kafka.Topics.Signals)
-	if err == nil {
-		err = client.CheckKept(ctx, connect.Kept(c))
-	}
+	shards, err := connect.CheckTopics(ctx, client, c)
 	report("topics", strconv.Itoa(shards)+" shards", err)
 }
 

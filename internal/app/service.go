@@ -168,10 +168,7 @@ const topicPatience = 10 * time.Second
 // checkTopics returns once the topics are known to be fit, or ctx ends.
 func (s *Service) checkTopics(ctx context.Context) error {
 	for start := time.Now(); ; {
-		shards, err := s.kafka.CheckTopics(ctx, connect.ShardedTopics(s.settings.Kafka.Topics), s.settings.Kafka.Topics.Signals)
-		if err == nil {
-			err = s.kafka.CheckKept(ctx, connect.Kept(s.settings))
-		}
+		shards, err := connect.CheckTopics(ctx, s.kafka, s.settings)
 		switch {
 		case ctx.Err() != nil:
 			return nil

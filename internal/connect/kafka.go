@@ -3,6 +3,7 @@
 package connect
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -94,10 +95,16 @@ func ShardedTopics(t config.Topics) []string {
 // and more.
 const MaxRecordBytes = 2 << 20
 
-// Kept is for how long topics must keep what is written to them: a parked request lives
-// in the ledger, and what the window holds is not called again.
-func Kept(c config.Config) map[string]time.Duration {
-	return map[string]time.Duration{c.Kafka.Topics.Ledger: c.Ledger.Window, c.Kafka.Topics.Results: c.Ledger.Window}
+// CheckTopics returns the number of shards if the topics are fit for the service; its
+// error is as of stream.Client's CheckTopics and CheckKept. A parked request lives in
+// the ledger, and what the window holds is not called again: so long ledger and
+// results have to keep what is written to them.
+func CheckTopics(ctx context.Context, client *stream.Client, c config.Config) (shards int, err error) {
+	topics, window := c.Kafka.Topics, c.Ledger.Window
+	if shards, err = client.CheckTopics(ctx, ShardedTopics(topics), topics.Signals); err != nil {
+		return 0, err
+	}
+	return shards, client.CheckKept(ctx, map[string]time.Duration{topics.Ledger: window, topics.Results: window})
 }
 
 // Topics returns every topic as it should be.
