@@ -56,26 +56,30 @@ func (p *Pipeline) beginAt(s *shard, committed map[string]int64) (map[string]int
 }
 
 // holds tells whether a mark is of the topic as it is: another may have its name now.
-func (p *Pipeline) holds(s *shard, topic string, m ledger.Mark) (ok bool, err error) {
+func (p *Pipeline) holds(s *shard, topic string, m ledger.Mark) (bool, error) {
 	end, err := p.parts.Offsets.End(s.ctx, topic, s.id)
 	if err != nil || end < m.Next {
 		return false, err
 	}
-	r, err := p.parts.OpenReader(topic, s.id, m.Next-1)
-	if err != nil {
-		return false, err
-	}
-	defer func() { err = errors.Join(err, r.Close()) }()
-	var rec event.Record
-	var gap *stream.GapError
-	rec, err = r.Fetch(s.ctx)
-	switch {
-	case errors.As(err, &gap):
+	rec, err := p.recordAt(s, topic, m.Next-1)
+	if _, gap := errors.AsType[*stream.GapError](err); gap {
 		return false, nil // deleted, with all that is before it
-	case err != nil && !errors.Is(err, stream.ErrControl):
+	}
+	if err != nil && !errors.Is(err, stream.ErrControl) {
 		return false, err
 	}
 	return rec.Offset == m.Next-1 && rec.Time.Equal(m.Last), nil
+}
+
+// recordAt returns what a reader of the shard's partition of a topic meets first from
+// a position on; its error is that of Reader.Fetch.
+func (p *Pipeline) recordAt(s *shard, topic string, position int64) (rec event.Record, err error) {
+	r, err := p.parts.OpenReader(topic, s.id, position)
+	if err != nil {
+		return rec, err
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	return r.Fetch(s.ctx)
 }
 
 // markDue tells whether a checkpoint is due because the last one that says how far the

@@ -312,14 +312,15 @@ func (p *Pipeline) mark(s *shard) {
 		checkpoint := ledger.Record{Step: ledger.Checkpoint, Published: &published}
 		due := s.marked.Before(s.answered) && published.After(s.marked)
 		closing := now.Sub(s.ledger.ClosedAt()) >= p.cfg.Window/4 && s.ledger.Closing(&checkpoint, s.ahead())
-		marking := s.markDue(now, p.cfg.Window)
-		s.ledger.Mark(&checkpoint, s.marks())
+		if due = due || closing || s.markDue(now, p.cfg.Window); due {
+			s.ledger.Mark(&checkpoint, s.marks())
+		}
 		stale := s.ledger.Stale(now.Add(-p.cfg.Window / 2))
 		s.mu.Unlock()
 		if !p.owns(s) {
 			continue
 		}
-		if due || closing || marking {
+		if due {
 			p.writeCheckpoint(s, checkpoint, now)
 		}
 		for _, e := range stale {

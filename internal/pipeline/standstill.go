@@ -54,15 +54,9 @@ func (p *Pipeline) ledgerAt(s *shard, t time.Time) (int64, error) {
 }
 
 // timeOf returns the time of the ledger record at a position, now if it is gone.
-func (p *Pipeline) timeOf(s *shard, position int64) (at time.Time, err error) {
-	r, err := p.parts.OpenReader(p.cfg.Topics.Ledger, s.id, position)
-	if err != nil {
-		return at, err
-	}
-	defer func() { err = errors.Join(err, r.Close()) }()
-	rec, err := r.Fetch(s.ctx)
-	var gap *stream.GapError
-	if errors.As(err, &gap) {
+func (p *Pipeline) timeOf(s *shard, position int64) (time.Time, error) {
+	rec, err := p.recordAt(s, p.cfg.Topics.Ledger, position)
+	if _, gap := errors.AsType[*stream.GapError](err); gap {
 		return time.Now(), nil // deleted meanwhile
 	}
 	return rec.Time, err
