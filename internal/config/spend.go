@@ -28,9 +28,9 @@ func (s *Spend) describe(g group) {
 		their own, beside what was spent by then: lower the caps first, or wait for the next day.`, upToBillion)
 	one(g, &s.PerCampaign, amounts, "per_campaign", "0",
 		`What the calls for one campaign_id may cost in all, however long it takes; 0 is no cap. Split over the partitions
-		in the same way, added ones included. What does not fit waits until a restart brings a higher cap, or until its not_after. The totals
-		live in the ledger: they are kept for 400 days, for the last 10000 campaigns of a partition, and as long as the
-		group does not stand still for longer than kafka.retention.ledger allows.`, upToBillion)
+		in the same way, added ones included. What does not fit waits until a restart brings a higher cap, or until its
+		not_after. The totals live in the ledger: they are kept for 400 days, for the last 10000 campaigns of a
+		partition, and as long as the group does not stand still for longer than kafka.retention.ledger allows.`, upToBillion)
 }
 
 // Price is what an answer with an outcome costs.
