@@ -18,7 +18,8 @@ import (
 // reaches over d more of ours, in which the timetable has at most pace × d
 // slots, rounded up. The pace makes at most the window's count in over, so for d
 // up to headroom × over that is no more than the headroom of the window: all
-// windows bear what the timetable bears.
+// windows bear what the timetable bears. Where rounding has taken part of a call
+// from the headroom, the window is as much longer that the pace has that part in it.
 type quota struct {
 	limits limits
 	plan   plan
@@ -107,7 +108,7 @@ func (q *quota) order(perSecond float64, now time.Time) {
 // beginRestore begins a shard's counts anew.
 func (q *quota) beginRestore(shard int, now time.Time) {
 	c := &counts{opens: now.Add(handover)}
-	for _, w := range q.limits.longer {
+	for _, w := range q.limits.counted {
 		c.windows = append(c.windows, newCount(w.Per))
 	}
 	q.shards[shard] = c

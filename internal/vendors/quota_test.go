@@ -30,8 +30,12 @@ func TestSharesAddUpAndNoneIsEmpty(t *testing.T) {
 				}
 				sum += p.share(i, s)
 			}
-			if most := float64(w.Count) * .98; float64(sum) > most+1e-6 || float64(sum) < most-1 {
-				t.Fatalf("%v: the shares add up to %d", w, sum)
+			counted := l.counted[i]
+			if sum != counted.Count || sum > w.Count || counted.Per < w.Per {
+				t.Fatalf("%v, counted as %v: the shares add up to %d", w, counted, sum)
+			}
+			if share := counted.perSecond() / w.perSecond(); share < .98-1e-6 || share > .98+1e-6 {
+				t.Fatalf("%v, counted as %v, leaves %v of the limit", w, counted, share)
 			}
 		}
 	})
@@ -65,13 +69,13 @@ func TestLimitsThatThePaceKeepsAreNotCounted(t *testing.T) {
 // A window that has not a call for each shard is spread evenly.
 func TestFewCallsForManyShardsAreSpreadEvenly(t *testing.T) {
 	l := newLimits([]Window{{10, time.Second}, {5, 10 * time.Second}}, .02)
-	few := l.plan(4)
-	if few.perSecond != 5*.98 || few.units[0] != 4 {
-		t.Errorf("for 4 shards %v calls a second, %v to share", few.perSecond, few.units)
+	few := l.plan(5)
+	if few.perSecond != 5*.98 || few.units[0] != 5 {
+		t.Errorf("for 5 shards %v calls a second, %v to share", few.perSecond, few.units)
 	}
-	many := l.plan(5)
+	many := l.plan(6)
 	if many.perSecond != .5*.98 || many.units[0] != kept {
-		t.Errorf("for 5 shards %v calls a second, %v to share", many.perSecond, many.units)
+		t.Errorf("for 6 shards %v calls a second, %v to share", many.perSecond, many.units)
 	}
 }
 

@@ -29,12 +29,11 @@ func (l *Lane) Counts() bool { return len(l.quota.limits.longer) > 0 }
 
 // LongestWindow returns the length of the longest window in which calls are
 // counted, 0 if there is none: how far back Restore has to be told of calls.
-func (l *Lane) LongestWindow() time.Duration {
-	longer := l.quota.limits.longer
-	if len(longer) == 0 {
-		return 0
+func (l *Lane) LongestWindow() (longest time.Duration) {
+	for _, w := range l.quota.limits.counted {
+		longest = max(longest, w.Per)
 	}
-	return longer[len(longer)-1].Per
+	return longest
 }
 
 // BeginRestore forgets the calls counted for an owned shard. The shard has no
