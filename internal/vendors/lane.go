@@ -126,9 +126,22 @@ func (l *Lane) SetShards(owned []int, total int) {
 	l.changedLocked()
 }
 
+// Keep says until when the shards are surely this replica's, zero if others may gain
+// some any time: till then calls may go far ahead of their slots. It returns how long
+// it takes until the last of those slots has begun, at most a second: others must not
+// gain its shard before.
+func (l *Lane) Keep(until time.Time) (takes time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if until.After(l.quota.sooner.kept) {
+		l.changedLocked()
+	}
+	return l.quota.keep(until, time.Now())
+}
+
 // SetRate lowers the pace of the whole group to so many calls per second, less the
 // headroom; 0, or more than the limits allow, takes that back. All replicas are to
-// be told within a second, in which none makes a call.
+// be told within a second; none makes a call in it, and in the one after.
 func (l *Lane) SetRate(perSecond float64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -66,6 +66,7 @@ func (q *quota) nextOwn(after, earliest time.Time) (s slot, again time.Time, ok 
 // that they are of. As many are kept as make keep in a second.
 func (q *quota) lend(now time.Time, keep float64, most int) (of Timetable, numbers []int64) {
 	of = q.timetable(now)
+	q.passUntil(now.Add(-lapsed / 2)) // none is taken so late, and it is known yet what was lent
 	l := &q.loans
 	l.forget(now)
 	if of == (Timetable{}) || q.table.owned == 0 {

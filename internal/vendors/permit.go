@@ -144,11 +144,11 @@ func (l *Lane) try(pass Pass, shard int, lead time.Duration) (p *Permit, wait ti
 	if err != nil || c.at.IsZero() {
 		return nil, wait, changed, err
 	}
-	leaves, ahead := c.at, lead+early
+	leaves := c.at
 	if c.slot.sooner {
-		leaves, ahead = now, soonest
+		leaves = now
 	}
-	if wait := c.at.Sub(now) - ahead; wait > 0 {
+	if wait := c.at.Sub(now) - c.ahead; wait > 0 {
 		return nil, wait, changed, nil
 	}
 	done, wait, woken := l.breaker.try()
@@ -167,7 +167,8 @@ type candidate struct {
 	at    time.Time
 	slot  slot // zero without a timetable
 	shard int
-	part  float64 // how much of the timetable is ours, 0 to 1
+	ahead time.Duration // how long before its slot the permit is handed out
+	part  float64       // how much of the timetable is ours, 0 to 1
 }
 
 // candidate returns the first slot at least lead from now that is free and that
@@ -188,7 +189,10 @@ func (l *Lane) candidate(shard int, now time.Time, lead time.Duration) (c candid
 		}
 		return candidate{}, wait, l.changed, nil
 	}
-	c = candidate{at: s.begin, slot: s, shard: shard, part: l.quota.table.part()}
+	c = candidate{at: s.begin, slot: s, shard: shard, ahead: lead + early, part: l.quota.table.part()}
+	if s.sooner {
+		c.ahead = l.quota.reach(s)
+	}
 	var calls int
 	var from time.Time
 	if shard == anyShard {

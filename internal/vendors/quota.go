@@ -29,12 +29,10 @@ type quota struct {
 	table   timetable
 	last    time.Time // when the latest slot begins that was taken
 	freed   []slot    // slots taken and given back unused
-	spare   spare
-	// exchange is limits.exchange.
-	exchange time.Duration
-	shards   map[int]*counts
-	loans    loans
-	amends   amends
+	sooner  sooner
+	shards  map[int]*counts
+	loans   loans
+	amends  amends
 }
 
 // counts are the calls of a shard, by window.
@@ -51,7 +49,7 @@ type counts struct {
 const anyShard = -1
 
 func newQuota(limits limits, schedule Schedule) quota {
-	q := quota{limits: limits, plan: limits.plan(1), exchange: limits.exchange(), shards: map[int]*counts{}}
+	q := quota{limits: limits, plan: limits.plan(1), sooner: sooner{within: limits.exchange()}, shards: map[int]*counts{}}
 	for _, p := range schedule {
 		p.PerSecond *= 1 - limits.headroom
 		q.table.pace.schedule = append(q.table.pace.schedule, p)
@@ -92,9 +90,9 @@ func (q *quota) setPace() {
 }
 
 // paceChange is how long no slot begins after an order about the pace, which
-// replicas hear of within less: so no window holds slots of two paces, which don't
-// follow each other evenly.
-const paceChange = time.Second
+// replicas hear of within a second, and calls go farthest ahead of their slots: so no
+// window holds slots of two paces, which don't follow each other evenly.
+const paceChange = time.Second + farthest
 
 // order lowers the pace to so many calls per second; 0 takes that back.
 func (q *quota) order(perSecond float64, now time.Time) {
@@ -144,7 +142,7 @@ func (q *quota) next(now time.Time, lead time.Duration) (s slot, again time.Time
 			return slot{}, again, false
 		}
 		if !q.skip(s) {
-			s.sooner = lead+early <= soonest && q.exchanged(s, now)
+			s.sooner = lead+early <= q.reach(s) && q.mayGoSooner(s, now)
 			return s, time.Time{}, true
 		}
 	}
