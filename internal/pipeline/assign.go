@@ -28,6 +28,7 @@ func (p *Pipeline) Assign(a stream.Assignment) {
 	}
 	p.total, p.assigned = a.Total, true
 	p.lease.renew(a.Until)
+	p.keepLocked()
 	p.log.Info("generation started", "generation", a.Generation, "total", a.Total,
 		"kept", a.Kept, "gained", a.Gained, "lost", a.Lost, "open", p.openLocked(a.Kept))
 }
@@ -50,14 +51,32 @@ func (p *Pipeline) openLocked(ids []int) (n int) {
 }
 
 // Suspend ends a generation: the owned shards go on, but no call is made after
-// until, unless a new generation starts before.
-func (p *Pipeline) Suspend(until time.Time, cause error) {
+// until, unless a new generation starts before. It returns how long the slots take
+// to begin that calls have gone ahead of: until then others must not use them.
+func (p *Pipeline) Suspend(until time.Time, cause error) time.Duration {
 	p.lease.suspend(until)
 	p.log.Info("generation ended; working on", "calls_until", until, "cause", cause)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.keepLocked()
 }
 
 // Sustain says that the coordinator keeps the shards for us until then.
-func (p *Pipeline) Sustain(until time.Time) { p.lease.sustain(until) }
+func (p *Pipeline) Sustain(until time.Time) {
+	p.lease.sustain(until)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.keepLocked()
+}
+
+// keepLocked tells the lanes until when the shards are surely ours.
+func (p *Pipeline) keepLocked() (takes time.Duration) {
+	until := p.lease.surely()
+	for _, l := range p.lines {
+		takes = max(takes, l.lane.Keep(until))
+	}
+	return takes
+}
 
 // Next returns what may be committed, by topic and partition.
 func (p *Pipeline) Next() map[string]map[int]int64 {

@@ -56,6 +56,17 @@ func (l *lease) held() bool {
 	return (l.until.IsZero() || now.Before(l.until)) && (l.sustained.IsZero() || now.Before(l.sustained))
 }
 
+// surely returns until when nobody else can gain a shard, whatever happens; zero if
+// somebody may any time, or that is not known.
+func (l *lease) surely() time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.until.IsZero() {
+		return time.Time{}
+	}
+	return l.sustained
+}
+
 // wait returns once the lease is held; its error is the context's cause.
 func (l *lease) wait(ctx context.Context) error {
 	for {

@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"reauth/internal/stream"
 	"reauth/internal/vendors"
 )
 
@@ -72,6 +73,45 @@ func TestLongerLimitHoldsOverATakeover(t *testing.T) {
 		if err := second.shut(); err != nil {
 			t.Error(err)
 		}
+	})
+}
+
+// Calls of an idle lane go as they come, though slots are 100 ms apart, while nobody can
+// gain the shards; and who suspends the replica is told until when their slots last.
+func TestCallsGoFarAheadOfTheirSlotsWhileTheShardsAreSurelyOurs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := setup(t, func(_ *Config, l *vendors.LaneConfig) { l.Windows = perSecond(10) })
+		sent := 0
+		// callsAtOnce sends four requests and returns how many calls they lead to at once.
+		callsAtOnce := func() int {
+			settle(5 * time.Second)
+			before := len(w.vendor.called())
+			for range 4 {
+				w.send(0, fmt.Sprint("r-", sent), fmt.Sprint("sub-", sent))
+				sent++
+			}
+			settle(50 * time.Millisecond)
+			return len(w.vendor.called()) - before
+		}
+		if n := callsAtOnce(); n > 2 {
+			t.Errorf("%d calls at once before a commit has shown that the shards are ours", n)
+		}
+		w.Sustain(time.Now().Add(time.Minute))
+		if n := callsAtOnce(); n != 4 {
+			t.Errorf("%d calls at once, want all four", n)
+		}
+		if takes := w.Suspend(time.Now().Add(time.Minute), stream.ErrRebalance); takes < 200*time.Millisecond || takes > 450*time.Millisecond {
+			t.Errorf("the slots of four calls take %v to begin", takes)
+		}
+		w.Sustain(time.Now().Add(time.Minute)) // the last commit's
+		if n := callsAtOnce(); n > 2 {
+			t.Errorf("%d calls at once when the shards may leave soon", n)
+		}
+		settle(5 * time.Second)
+		if n := len(w.results()); n != sent {
+			t.Errorf("%d results for %d requests", n, sent)
+		}
+		w.shut()
 	})
 }
 

@@ -60,13 +60,18 @@
 //   - A commit holds only shards that the handler offers, under the same lock
 //     under which a shard is lost, and that the member owns. It is sent through
 //     the generation that it belongs to, and the coordinator refuses any other.
+//
 //   - No new call is made once another member may own the shard: not after the
 //     coordinator may have given us up (GroupConfig.callsUntil derives when), and
 //     not between the answer to a join request and the Assign that follows from
 //     it, some round trips in which the others may get their share first.
+//
 //   - Nor is one made within a generation when no commit has succeeded for as long as
 //     the coordinator waits for a sign of life (GroupConfig.keptUntil): a process that
 //     stood still learns only from the next answer what became of its shards.
+//
+//   - Nobody else gains a shard as long as the handler needs it after a Suspend, for
+//     what it has used ahead of time: the member rejoins and leaves no sooner.
 //
 // Two things remain. A call that was under way goes on. And the answer to a join
 // takes its way to us: were it held up for longer than the new owner needs for

@@ -54,7 +54,9 @@ func (g *generation) run(ended context.Context, bye farewell) {
 	}
 	g.m.rejoin.enter(phaseLive)
 	defer g.m.rejoin.enter(phaseApart)
-	if leave := g.work(ended, bye); leave || g.fault != nil {
+	leave := g.work(ended, bye)
+	g.m.awaitFree()
+	if leave || g.fault != nil {
 		close(g.settled)
 		<-ended.Done()
 	}

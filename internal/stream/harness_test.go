@@ -36,7 +36,8 @@ type commit struct {
 type owner struct {
 	client  *stream.Client
 	links   *links
-	onFence func() // called when calls must stop at once; nil: nothing
+	onFence func()        // called when calls must stop at once; nil: nothing
+	keep    time.Duration // for how long nobody else may own the shards after a Suspend
 
 	mu          sync.Mutex // guards all below
 	assignments []stream.Assignment
@@ -60,7 +61,7 @@ func (o *owner) Assign(a stream.Assignment) {
 	o.suspensions, o.sustained = nil, a.Until
 }
 
-func (o *owner) Suspend(until time.Time, cause error) {
+func (o *owner) Suspend(until time.Time, cause error) time.Duration {
 	s := suspension{at: time.Now(), until: until, cause: cause}
 	o.mu.Lock()
 	o.suspensions = append(o.suspensions, s)
@@ -69,6 +70,7 @@ func (o *owner) Suspend(until time.Time, cause error) {
 	if fence := o.onFence; fence != nil && !until.After(s.at) {
 		fence()
 	}
+	return o.keep
 }
 
 func (o *owner) Sustain(until time.Time) {

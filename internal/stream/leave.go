@@ -74,6 +74,7 @@ func (m *Member) part() {
 func (m *Member) leave(group *kafka.ConsumerGroup) {
 	m.log.Info("leaving the group", slog.Any("shards", m.owned()))
 	m.part()
+	m.awaitFree()
 	m.client.metrics.shards.Set(0)
 	closed := make(chan struct{})
 	go func() {

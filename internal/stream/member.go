@@ -22,7 +22,9 @@ type Handler interface {
 	// Suspend says that the generation is over, or may soon be: go on with
 	// the shards owned, but start no new call after until, unless a new Assign
 	// comes. It can come again with an earlier until, never with a later one.
-	Suspend(until time.Time, cause error)
+	// It returns how long others must not own the shards yet, at most a second or
+	// so: for as long the member neither rejoins nor leaves.
+	Suspend(until time.Time, cause error) (keep time.Duration)
 	// Sustain says that the coordinator has just seen us alive, and keeps the shards
 	// for us until then if it hears nothing more: start no new call after until. It
 	// comes with each commit, so again long before, and does not undo a Suspend.
@@ -204,10 +206,11 @@ func (m *Member) lastJoin() join {
 
 // suspension is what the handler was last told about its right to make calls.
 type suspension struct {
-	mu       sync.Mutex // guards the three below; held while the handler is told
+	mu       sync.Mutex // guards what follows; held while the handler is told
 	assigned bool       // there was an Assign
 	until    time.Time  // of the last Suspend since the last Assign; zero: none
 	leaving  bool       // it said that we leave
+	free     time.Time  // when others may own the shards, as far as the handler is concerned
 }
 
 // suspend tells the handler, unless it has nothing yet or was told an earlier
@@ -227,7 +230,16 @@ func (m *Member) suspend(until time.Time, cause error) {
 		until = s.until
 	}
 	s.until, s.leaving = until, leaving
-	m.handler.Suspend(until, cause)
+	keep := m.handler.Suspend(until, cause)
+	s.free = later(s.free, time.Now().Add(keep))
+}
+
+// awaitFree returns when others may own the shards, now that the handler is suspended.
+func (m *Member) awaitFree() {
+	m.suspension.mu.Lock()
+	free := m.suspension.free
+	m.suspension.mu.Unlock()
+	time.Sleep(time.Until(free))
 }
 
 // assign tells the handler; called under m.mu.
