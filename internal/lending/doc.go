@@ -51,6 +51,16 @@
 // Pace and number of shards are part of the pool's name, too. Who sees another
 // timetable looks into another pool.
 //
+// # Why not a counter in Redis
+//
+// The usual shared limiter is the generic cell rate algorithm (GCRA): one theoretical
+// arrival time in the store, which each replica moves on by a slice of calls. A slot
+// is such a cell, with a place in time and an owner, and that is what a store that
+// fails asks for: with the arrival time gone, or cut off, replicas that turn to the
+// timetable may use in one window what others have taken of it from the store, and
+// again when the store comes back. What is lent is taken from the timetable itself,
+// so there are never two limiters whose calls add up.
+//
 // Windows longer than the pace's are counted where the request's shard is, by who
 // makes the call: lending changes nothing there.
 package lending
