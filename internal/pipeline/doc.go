@@ -25,9 +25,9 @@
 //	             └─ invalid ─ dead letter ─ done
 //
 // outcome.go is the only place that decides between these. A fault that every
-// request would meet (a wrong key, no access to the bucket) pauses the lane or
-// the store and keeps the requests; it never empties the topic into the dead
-// letters.
+// request would meet (a wrong key, no access to the bucket, a store that is out)
+// pauses the lane or the store and keeps the requests; it never empties the topic
+// into the dead letters.
 //
 // # Nothing lost, nothing paid twice
 //

@@ -102,10 +102,9 @@ func (p *Pipeline) decideSelfie(it *item, err *storage.Error) decision {
 		return decision{action: giveUp, stage: event.StageSelfie, reason: event.SelfieForbidden, cause: err}
 	case storage.Interrupted:
 		return decision{action: keep, cause: err}
-	case storage.Fault:
-		if err.Code != accessDenied || p.store.fault() != nil {
-			return decision{action: keep, cause: err}
-		}
+	}
+	if err.Kind == storage.Fault && err.Code != accessDenied || p.store.fault() != nil {
+		return decision{action: keep, cause: err}
 	}
 	return p.retryOrGiveUp(it, event.StageSelfie, err)
 }

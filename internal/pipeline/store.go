@@ -15,14 +15,15 @@ import (
 // about the store.
 const accessDenied = "AccessDenied"
 
-// deniedInARow is how many fetches in a row must be denied before the store,
-// and not the selfies, is taken to be at fault.
-const deniedInARow = 5
+// failedInARow is how many fetches in a row must be denied, break off or be refused
+// for now before the store, and not the selfies, is taken to be at fault: fewer than
+// the attempts that a request has, or one that comes alone would be given up before.
+const failedInARow = 5
 
 // storeValve pauses the fetching of selfies while the store is at fault.
 type storeValve struct {
 	valve  vendors.Valve
-	denied atomic.Int64 // in a row
+	failed atomic.Int64 // in a row
 }
 
 func newStoreValve(log *slog.Logger, m *metrics) *storeValve {
@@ -47,15 +48,21 @@ func (s *storeValve) ended(pass vendors.Pass, err error) {
 	fault, _ := errors.AsType[*storage.Error](err)
 	switch {
 	case err == nil, fault != nil && fault.Kind == storage.Unusable:
-		s.denied.Store(0)
+		s.failed.Store(0)
 		pass.Succeed()
 	case fault != nil && fault.Kind == storage.Fault && fault.Code != accessDenied:
 		pass.Fail(err)
-	case fault != nil && fault.Kind == storage.Fault && s.denied.Add(1) >= deniedInARow:
+	case fault != nil && mayBeStores(fault.Kind) && s.failed.Add(1) >= failedInARow:
 		pass.Fail(err)
 	default:
 		pass.Release()
 	}
+}
+
+// mayBeStores tells whether a fetch may have failed by the store and not by its selfie:
+// then many in a row did.
+func mayBeStores(k storage.Kind) bool {
+	return k == storage.Fault || k == storage.Transient || k == storage.Throttled
 }
 
 // fault returns what the store is paused for, nil while it is not.
