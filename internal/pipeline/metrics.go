@@ -34,7 +34,6 @@ type metrics struct {
 	duplicateSpend *prometheus.CounterVec
 	possibleDouble prometheus.Counter
 	duration       *prometheus.HistogramVec
-	storePaused    prometheus.Gauge
 	follow         *followMetrics
 }
 
@@ -86,17 +85,26 @@ func newMetrics(reg prometheus.Registerer, p *Pipeline) *metrics {
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "reauth_request_duration_seconds", Buckets: requestSeconds, NativeHistogramBucketFactor: 1.1,
 			Help: "Time from fetching a request to its published result."}, []string{"vendor"}),
-		storePaused: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "reauth_selfie_store_paused", Help: "1 while fetching selfies is paused by a fault that every fetch would meet."}),
 	}
 	m.follow = newFollowMetrics(reg, p)
 	m.bear(p)
 	if reg != nil {
 		reg.MustRegister(spendCollector{p}, m.spend, m.duplicateSpend)
 		reg.MustRegister(m.requests, m.results, m.reasons, m.deadLetters, m.retries, m.kept, m.afterMove,
-			m.stuck, m.lost, m.duplicates, m.abandoned, m.republished, m.undisposed, m.revised, m.invitations, m.unreadable, m.unknown, m.possibleDouble, m.duration, m.storePaused, shardCollector{p}, p.scalingGauge())
+			m.stuck, m.lost, m.duplicates, m.abandoned, m.republished, m.undisposed, m.revised, m.invitations, m.unreadable, m.unknown, m.possibleDouble, m.duration, storePausedGauge(p.store), shardCollector{p}, p.scalingGauge())
 	}
 	return m
+}
+
+func storePausedGauge(s *storeValve) prometheus.GaugeFunc {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "reauth_selfie_store_paused", Help: "1 while fetching selfies from a bucket is paused by a fault that every fetch from it would meet.",
+	}, func() float64 {
+		if s.fault() != nil {
+			return 1
+		}
+		return 0
+	})
 }
 
 // bear makes the series whose labels are known beforehand, so that their first

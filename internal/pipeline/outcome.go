@@ -83,6 +83,8 @@ func (p *Pipeline) decide(it *item, stage event.Stage, err error) decision {
 		return decision{action: hold, cause: err}
 	case errors.Is(err, errLeaseEnded), errors.Is(err, vendors.ErrMissed), errors.As(err, &full):
 		return decision{action: keep, cause: err}
+	case errors.Is(err, errBucketPaused):
+		return decision{action: later, after: p.store.of(it.request.SelfieBucket).wait(), cause: err}
 	case errors.As(err, &over):
 		return decision{action: capped, by: over.by, after: over.wait, cause: err}
 	case errors.As(err, &selfie):
@@ -103,7 +105,7 @@ func (p *Pipeline) decideSelfie(it *item, err *storage.Error) decision {
 	case storage.Interrupted:
 		return decision{action: keep, cause: err}
 	}
-	if err.Kind == storage.Fault && err.Code != accessDenied || p.store.fault() != nil {
+	if err.Kind == storage.Fault && err.Code != accessDenied || p.store.of(it.request.SelfieBucket).fault() != nil {
 		return decision{action: keep, cause: err}
 	}
 	return p.retryOrGiveUp(it, event.StageSelfie, err)

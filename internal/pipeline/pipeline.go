@@ -198,8 +198,8 @@ func New(cfg Config, parts Parts) *Pipeline {
 		lane.OnThrottle(func(until time.Time) { p.wg.Go(func() { p.announce(vendor, until) }) })
 	}
 	p.following = p.followings()
+	p.store = newStoreValve(cfg.Rules.Buckets, p.log)
 	p.metrics = newMetrics(parts.Registerer, p)
-	p.store = newStoreValve(p.log, p.metrics)
 	return p
 }
 

@@ -243,16 +243,17 @@ func referenceOf(r event.Request) *vendors.ObjectRef {
 	return &vendors.ObjectRef{Bucket: r.ReferenceBucket, Key: r.ReferenceKey, Version: r.ReferenceVersion}
 }
 
-// fetchSelfie gets the selfie through the store's valve, so that a fault of the
+// fetchSelfie gets the selfie through its bucket's valve, so that a fault of the
 // store keeps requests instead of failing them.
 func (p *Pipeline) fetchSelfie(ctx context.Context, it *item) (Selfie, error) {
-	pass, err := p.store.enter(ctx)
+	bucket := p.store.of(it.request.SelfieBucket)
+	pass, err := bucket.enter(ctx)
 	if err != nil {
 		return nil, err
 	}
 	selfie, err := p.parts.FetchSelfie(ctx, storage.Ref{
 		Bucket: it.request.SelfieBucket, Key: it.request.SelfieKey, Version: it.request.SelfieVersion,
 	})
-	p.store.ended(pass, err)
+	bucket.ended(pass, err)
 	return selfie, err
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync/atomic"
+	"time"
 
 	"reauth/internal/storage"
 	"reauth/internal/vendors"
@@ -15,44 +16,108 @@ import (
 // about the store.
 const accessDenied = "AccessDenied"
 
-// failedInARow is how many fetches in a row must be denied, break off or be refused
-// for now before the store, and not the selfies, is taken to be at fault: fewer than
-// the attempts that a request has, or one that comes alone would be given up before.
+// failedInARow is how many fetches from a bucket in a row must be denied, break off or
+// be refused for now before the bucket, and not the selfies, is taken to be at fault:
+// fewer than the attempts that a request has, or one that comes alone would be given up
+// before.
 const failedInARow = 5
 
-// storeValve pauses the fetching of selfies while the store is at fault.
+// A request waits before its bucket, holding its place on the way to a permit, until
+// the bucket has been paused for briefPause. After that it gives the place back, since
+// others need no selfie, or one from elsewhere, and is looked at again when the pause
+// has lasted a quarter longer, at most after bucketWait.
+const (
+	briefPause = 2 * time.Second
+	bucketWait = 5 * time.Second
+)
+
+// errBucketPaused: nothing is fetched from the selfie's bucket for now.
+var errBucketPaused = errors.New("the selfie's bucket is at fault")
+
+// storeValve pauses the fetching of selfies from each bucket that is at fault.
 type storeValve struct {
-	valve  vendors.Valve
-	failed atomic.Int64 // in a row
+	buckets []*bucketValve
+	named   map[string]*bucketValve // the first also by no name
 }
 
-func newStoreValve(log *slog.Logger, m *metrics) *storeValve {
-	s := &storeValve{}
-	s.valve.OnChange = func(fault error) {
-		if fault == nil {
-			m.storePaused.Set(0)
-			log.Info("selfie store resumed")
-			return
+// bucketValve is the part of a storeValve for one bucket.
+type bucketValve struct {
+	valve  vendors.Valve
+	failed atomic.Int64 // in a row
+	paused atomic.Int64 // since when, in Unix nanoseconds; 0 while it is not
+}
+
+// newStoreValve returns one for the buckets, the first of which is that of the requests
+// that name none.
+func newStoreValve(buckets []string, log *slog.Logger) *storeValve {
+	s := &storeValve{named: map[string]*bucketValve{}}
+	for i, name := range buckets {
+		b := &bucketValve{}
+		b.valve.OnChange = func(fault error) {
+			if fault == nil {
+				b.paused.Store(0)
+				log.Info("selfie store resumed", "bucket", name)
+				return
+			}
+			b.paused.CompareAndSwap(0, time.Now().UnixNano())
+			log.Error("selfie store paused: every fetch would fail; requests are kept", "bucket", name, "error", fault)
 		}
-		m.storePaused.Set(1)
-		log.Error("selfie store paused: every fetch would fail; requests are kept", "error", fault)
+		s.buckets, s.named[name] = append(s.buckets, b), b
+		if i == 0 {
+			s.named[""] = b
+		}
 	}
 	return s
 }
 
-// enter waits until the store may be asked; its error is the context's cause.
-func (s *storeValve) enter(ctx context.Context) (vendors.Pass, error) { return s.valve.Enter(ctx) }
+// of returns the bucket of the name, which the rules for requests allow.
+func (s *storeValve) of(name string) *bucketValve { return s.named[name] }
+
+// fault returns what the first bucket that is paused is paused for, nil if none is.
+func (s *storeValve) fault() error {
+	for _, b := range s.buckets {
+		if err := b.fault(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// enter waits until the bucket may be asked. Its error is the context's cause, or
+// errBucketPaused.
+func (b *bucketValve) enter(ctx context.Context) (vendors.Pass, error) {
+	if pass, ok := b.valve.TryEnter(); ok {
+		return pass, nil
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, briefPause-b.pausedFor(), errBucketPaused)
+	defer cancel()
+	return b.valve.Enter(ctx)
+}
+
+// wait is how long a request waits that has given its place back.
+func (b *bucketValve) wait() time.Duration { return min(bucketWait, b.pausedFor()/4) }
+
+// pausedFor is for how long the bucket has been paused, 0 while it is not.
+func (b *bucketValve) pausedFor() time.Duration {
+	if since := b.paused.Load(); since != 0 {
+		return time.Since(time.Unix(0, since))
+	}
+	return 0
+}
+
+// fault returns what the bucket is paused for, nil while it is not.
+func (b *bucketValve) fault() error { return b.valve.Fault() }
 
 // ended tells the valve how a fetch ended.
-func (s *storeValve) ended(pass vendors.Pass, err error) {
+func (b *bucketValve) ended(pass vendors.Pass, err error) {
 	fault, _ := errors.AsType[*storage.Error](err)
 	switch {
 	case err == nil, fault != nil && fault.Kind == storage.Unusable:
-		s.failed.Store(0)
+		b.failed.Store(0)
 		pass.Succeed()
 	case fault != nil && fault.Kind == storage.Fault && fault.Code != accessDenied:
 		pass.Fail(err)
-	case fault != nil && mayBeStores(fault.Kind) && s.failed.Add(1) >= failedInARow:
+	case fault != nil && mayBeStores(fault.Kind) && b.failed.Add(1) >= failedInARow:
 		pass.Fail(err)
 	default:
 		pass.Release()
@@ -64,6 +129,3 @@ func (s *storeValve) ended(pass vendors.Pass, err error) {
 func mayBeStores(k storage.Kind) bool {
 	return k == storage.Fault || k == storage.Transient || k == storage.Throttled
 }
-
-// fault returns what the store is paused for, nil while it is not.
-func (s *storeValve) fault() error { return s.valve.Fault() }

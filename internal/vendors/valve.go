@@ -54,6 +54,12 @@ func (v *Valve) Enter(ctx context.Context) (Pass, error) {
 	}
 }
 
+// TryEnter is Enter that does not wait; false says that it would have to.
+func (v *Valve) TryEnter() (Pass, bool) {
+	pass, _, _, ok := v.try()
+	return pass, ok
+}
+
 // try returns a pass, or how long to wait before it can be had, or less if
 // changed is closed; a wait of 0 means until changed.
 func (v *Valve) try() (pass Pass, wait time.Duration, changed <-chan struct{}, ok bool) {
