@@ -111,6 +111,10 @@ func unusable(reason event.Reason) *Error {
 	return &Error{Kind: Unusable, Reason: reason}
 }
 
+// errNoObject: what came is no picture, and no object either: a console, a proxy or a
+// portal answers every request with a page, and no person is to blame for that.
+var errNoObject = errors.New("what came has no ETag: this is no S3")
+
 // ErrTagsFull says that the object has as many tags as S3 allows; none is to be
 // lost for one more.
 var ErrTagsFull = fmt.Errorf("the object has %d tags already", maxTags)

@@ -20,6 +20,8 @@ type object struct {
 	sum     [sha256.Size]byte
 	// version is empty in a bucket that has never had versions.
 	version string
+	// tagged: it has an ETag, as every object of every S3 has.
+	tagged bool
 }
 
 // read brings an object into memory. Its content is the caller's to release.
@@ -77,7 +79,7 @@ func (s *Store) get(ctx, getting context.Context, ref Ref, content *buffer) (o o
 		}
 		return o, 0, judge(wanted, refused)
 	}
-	o = object{content: content, version: answer.Header.Get("X-Amz-Version-Id")}
+	o = object{content: content, version: answer.Header.Get("X-Amz-Version-Id"), tagged: answer.Header.Get("ETag") != ""}
 
 	// limit is the size if the store tells it: net/http lets no byte more
 	// through.

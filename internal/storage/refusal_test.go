@@ -261,3 +261,19 @@ func TestRefNeverShowsItsKey(t *testing.T) {
 		t.Errorf("printed as %s", text)
 	}
 }
+
+func TestPageOfWhatIsNoStoreBlamesNoSelfie(t *testing.T) {
+	for name, page := range map[string]string{
+		"of a console": "<!doctype html><title>Console</title>",
+		"empty":        "",
+	} {
+		t.Run(name, func(t *testing.T) {
+			url := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Content-Type", "text/html")
+				_, _ = io.WriteString(w, page)
+			}, nil)
+			_, err := openStore(t, Config{Endpoint: url}).Fetch(t.Context(), Ref{Key: personalKey})
+			wantError(t, err, Fault, "")
+		})
+	}
+}

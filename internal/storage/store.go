@@ -93,6 +93,9 @@ func (s *Store) fetch(ctx context.Context, ref Ref) (*Selfie, *Error) {
 	picture, err := inspect(o.content, s.maxPixels)
 	if err != nil {
 		o.content.release()
+		if !o.tagged {
+			return nil, &Error{Kind: Fault, Err: errNoObject}
+		}
 		err.Version = o.version
 		return nil, err
 	}

@@ -22,6 +22,7 @@ import (
 func writeObject(w http.ResponseWriter, content []byte) {
 	w.Header().Set("Content-Length", strconv.Itoa(len(content)))
 	w.Header().Set("Content-Type", "binary/octet-stream")
+	w.Header().Set("ETag", `"9b2cf535f27731c974343645a3985328"`)
 	w.Write(content)
 }
 
