@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -12,6 +13,7 @@ import (
 
 	"reauth/internal/event"
 	"reauth/internal/storage"
+	"reauth/internal/vendors"
 )
 
 // disposals are what a store was asked to do after verdicts.
@@ -112,4 +114,33 @@ func TestDisposalThatFailsHoldsUpNobody(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A store that has lost its write quorum still reads.
+func TestStoreThatTakesNoDisposalsCostsNoCalls(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := disposals{fault: &storage.Error{Kind: storage.Throttled}}
+		w := setup(t, func(c *Config, l *vendors.LaneConfig) {
+			c.MaxOpen, l.Windows = 1000, perSecond(50)
+		})
+		w.parts.Dispose = d.dispose
+		for i := range 2000 {
+			w.send(i%3, fmt.Sprint("r-", i), fmt.Sprint("sub-", i))
+		}
+		settle(30 * time.Second)
+		if n := len(w.vendor.called()); n < 1400 {
+			t.Errorf("%d calls in 30 s at 50/s", n)
+		}
+		settle(time.Minute)
+		wantOncePerRequest(t, w, 2000)
+		if n := testutil.ToFloat64(w.metrics.undisposed); n != 2000 || len(d.asked()) != 2000*disposeTries {
+			t.Errorf("%v selfies counted as left after %d tries", n, len(d.asked()))
+		}
+		for shard := range 3 {
+			if n := w.next(shard); n < 666 {
+				t.Errorf("next of shard %d is %d", shard, n)
+			}
+		}
+		w.shut()
+	})
 }

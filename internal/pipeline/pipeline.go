@@ -149,6 +149,8 @@ type Pipeline struct {
 	// withdrawing holds a token for each request that is being ended because it is
 	// taken back.
 	withdrawing chan struct{}
+	// disposals holds a token for each request whose selfie waits for another try.
+	disposals chan struct{}
 	// references are those of recent answers.
 	references *recent
 
@@ -187,6 +189,7 @@ func New(cfg Config, parts Parts) *Pipeline {
 		cpu:         cpuMeter{used: cpuUsed},
 		restoring:   make(chan struct{}, restoreAtOnce),
 		withdrawing: make(chan struct{}, withdrawnAtOnce),
+		disposals:   make(chan struct{}, disposalsKept),
 		references:  newRecent(referencesKept),
 		ownClaim:    []byte(`"owner":"` + cfg.Owner + `"`),
 	}

@@ -82,17 +82,11 @@ func (p *Pipeline) finish(it *item, a ledger.Answer) {
 	if a.Dead != nil && !p.bury(it, p.deadLetter(it, a), p.formerLook(it)) || !p.publishOnce(it, rec) {
 		return
 	}
-	p.dispose(it, a)
-	s := it.shard
-	s.mu.Lock()
-	s.ledger.Published(it.entry)
-	s.answered = it.entry.AnsweredAt()
-	s.mu.Unlock()
 	p.metrics.published(r, time.Since(it.fetched))
 	if a.Cost > 0 {
 		p.metrics.spend.WithLabelValues(string(r.Vendor)).Add(a.Cost.Units())
 	}
-	p.done(it)
+	p.disposeAndClose(it, a)
 }
 
 // publishOnce writes a result's record as writeFor does, but before it begins again
