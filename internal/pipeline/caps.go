@@ -164,6 +164,7 @@ func (p *Pipeline) putOff(it *item, d decision) {
 	}
 	r := p.parkedRecord(it)
 	r.Why, r.Due = whySpend, &due
+	it.keepDoubt(&r)
 	p.settleDown(it, r)
 }
 

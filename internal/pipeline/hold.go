@@ -100,10 +100,16 @@ func (p *Pipeline) parkHeld(it *item) {
 	r := p.parkedRecord(it)
 	due := time.Now().Add(holdTime)
 	r.Why, r.Due = whyPaused, &due
+	it.keepDoubt(&r)
+	p.settleDown(it, r)
+}
+
+// keepDoubt has the record of a parking say that nobody knows what became of a call,
+// if it is so.
+func (it *item) keepDoubt(r *ledger.Record) {
 	if !it.unknownSince.IsZero() {
 		r.Unknown, r.Called = true, &it.unknownSince
 	}
-	p.settleDown(it, r)
 }
 
 // holdBack parks a request that lives in the ledger and is due, if an order holds

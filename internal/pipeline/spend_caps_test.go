@@ -250,3 +250,37 @@ func TestClaimsOfADeadOwnerCountUntilTheyAreSettled(t *testing.T) {
 		b.shut()
 	})
 }
+
+// Prices and a cap that are set while a link is in doubt.
+func TestCapThatHoldsACallInDoubtBackKeepsTheDoubt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		v := newHostedVendor()
+		a, b := pair(t, v, nil)
+		b.kill()
+		v.after = func(_ string, nth int) error {
+			if nth == 2 {
+				a.topics.mute(a.work) // it dies with the link made
+			}
+			return nil
+		}
+		a.send(0, "r-1", "sub-1", of("c-1"))
+		settle(2 * time.Second)
+		a.commit()
+		a.kill()
+		b = join(t, a.topics, v, cappedAt(0, 3*cents))
+		b.assign([]int{0, 1, 2}, nil, nil)
+		settle(10 * time.Minute)
+		if n := len(v.calls); n != 2 {
+			t.Errorf("%d calls, of which the cap allows none", n-2)
+		}
+		b.commit()
+		b.kill()
+		c := join(t, a.topics, v, nil)
+		c.assign([]int{0, 1, 2}, nil, nil)
+		settle(10 * time.Minute)
+		if v.doubled != 0 {
+			t.Error("a second link was made while one was live")
+		}
+		c.shut()
+	})
+}
