@@ -29,7 +29,7 @@ type latencyBench struct {
 
 func (b *latencyBench) register(flags *flag.FlagSet) {
 	flags.StringVar(&b.bin, "bin", "bin", "folder of the binaries")
-	flags.StringVar(&b.loads, "loads", "200:400,200:none,50:100", "requests per second, each with the limit")
+	flags.StringVar(&b.loads, "loads", "200:400,200:none,50:100,5:10", "requests per second, each with the limit")
 	flags.DurationVar(&b.length, "for", 20*time.Second, "how long requests come")
 	flags.StringVar(&b.latency, "latency", "100ms", "how long the vendor takes")
 	flags.IntVar(&b.kB, "kb", 100, "size of a selfie in kB")
@@ -57,6 +57,13 @@ func (b *latencyBench) run(ctx context.Context, out io.Writer) error {
 		}
 		for _, step := range steps {
 			t.add(append([]any{rateText, limit, step.name}, percentiles(each(journeys, step.of))...)...)
+		}
+		if limit != "none" {
+			perSecond, err := strconv.Atoi(limit)
+			if err != nil {
+				return fmt.Errorf("reading -loads: %q: want a whole number of calls a second, or none", limit)
+			}
+			t.add(append([]any{rateText, limit, "the least that any limiter makes them wait"}, percentiles(imposed(journeys, perSecond))...)...)
 		}
 		t.add(append([]any{rateText, limit, "Kafka there and back, without a consumer"}, percentiles(floor)...)...)
 		added := slices.Sorted(slices.Values(each(journeys, journey.added)))
@@ -135,6 +142,26 @@ func (b *latencyBench) measure(ctx context.Context, rate float64, limit string) 
 	}
 	stats, err := w.vendor(ctx)
 	return journeys[warm:], floor, errors.Join(err, stats.broken())
+}
+
+// imposed is how long each request waits where nothing is in its way but the limit: no
+// second holds more calls.
+func imposed(journeys []journey, perSecond int) []time.Duration {
+	at := make([]time.Time, len(journeys))
+	for i, j := range journeys {
+		at[i] = j.sent
+	}
+	slices.SortFunc(at, time.Time.Compare)
+	waits := make([]time.Duration, len(at))
+	for i, sent := range at {
+		if i >= perSecond {
+			if next := at[i-perSecond].Add(time.Second); next.After(sent) {
+				at[i] = next
+			}
+		}
+		waits[i] = at[i].Sub(sent)
+	}
+	return waits
 }
 
 // sent is when each request was.

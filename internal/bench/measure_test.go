@@ -106,3 +106,16 @@ func TestMemoryIsConstantIfTheSecondHalfTakesNoMore(t *testing.T) {
 		}
 	}
 }
+
+func TestWaitsThatALimitImposes(t *testing.T) {
+	begin := time.Unix(0, 0)
+	var journeys []journey
+	for _, ms := range []int{0, 100, 200, 900, 1050, 2500} {
+		journeys = append(journeys, journey{sent: begin.Add(time.Duration(ms) * time.Millisecond)})
+	}
+	ms := time.Millisecond
+	// Two a second: at 0, 100, 1000, 1100, 2000 and 2500 ms.
+	if got, want := imposed(journeys, 2), []time.Duration{0, 0, 800 * ms, 200 * ms, 950 * ms, 0}; !slices.Equal(got, want) {
+		t.Errorf("waits of %v, want %v", got, want)
+	}
+}
