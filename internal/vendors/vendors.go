@@ -253,11 +253,12 @@ func (e *Error) Error() string {
 func (e *Error) Unwrap() error { return e.Err }
 
 // Unsent is the error of an operation of which no answer came back. reached: the
-// vendor may have acted on it. Every call fails like one whose other side is not
-// to be trusted.
+// vendor may have acted on it. Every call fails like one that is not made as the
+// other side is not to be trusted. One that was made, before a gateway went on
+// without TLS, say, does not: its outcome is to be found out.
 func Unsent(vendor event.Vendor, op string, reached bool, err error) *Error {
 	kind := Transient
-	if errors.Is(err, ErrUntrusted) {
+	if !reached && errors.Is(err, ErrUntrusted) {
 		kind = LaneFault
 	}
 	return &Error{Vendor: vendor, Kind: kind, Op: op, Unknown: reached, Err: err}

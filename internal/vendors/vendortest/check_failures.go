@@ -2,7 +2,10 @@ package vendortest
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
+	"io"
+	"net"
 	"net/http"
 	"sync/atomic"
 	"time"
@@ -21,6 +24,7 @@ func checkStages(b *bench) {
 		{"nobody listens", b.refusing, false},
 		{"certificate is not trusted", b.untrusted, false},
 		{"vendor does not speak TLS", b.plain, false},
+		{"vendor leaves TLS after the request", b.leavingTLS, true},
 		{"reset after the request", func() *stage { return b.stage(reset) }, true},
 		{"closed after the request", func() *stage { return b.stage(hangUp) }, true},
 		{"not HTTP", func() *stage { return b.stage(raw("220 mail ready\r\n")) }, true},
@@ -82,6 +86,22 @@ func (b *bench) plain() *stage {
 	s := b.unstarted(b.suite.healthy())
 	s.server.Start()
 	b.connect(s, "https://"+s.server.Listener.Addr().String())
+	return s
+}
+
+// leavingTLS is a stage whose vendor, or what stands before it, gives its answer
+// as plain text over a connection that has been TLS so far.
+func (b *bench) leavingTLS() *stage {
+	s := b.unstarted(func(w http.ResponseWriter, _ *http.Request) {
+		hijack(w, func(c net.Conn) {
+			if encrypted, ok := c.(*tls.Conn); ok {
+				_, _ = io.WriteString(encrypted.NetConn(), "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n")
+			}
+		})
+	})
+	s.server.StartTLS()
+	s.client = s.server.Client()
+	b.connect(s, s.server.URL)
 	return s
 }
 
