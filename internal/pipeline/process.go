@@ -159,6 +159,9 @@ func (p *Pipeline) call(ctx context.Context, it *item, line *line, call vendors.
 		if errors.Is(err, vendors.ErrMissed) || errors.Is(err, errLateClaim) {
 			continue
 		}
+		if it.calls == it.claimedCalls { // it was not made
+			return vendors.Verdict{}, err
+		}
 		took := time.Since(it.called)
 		it.spent.vendor += took
 		if err == nil {

@@ -154,10 +154,14 @@ func (l *Lane) changedLocked() {
 	l.changed = make(chan struct{})
 }
 
-// Call makes the call that the permit allows and uses the permit up. It waits
-// for the permit's slot first; ErrMissed means that no call was made. may is
-// asked right before the call leaves: its error is returned and no call is made.
+// Call makes the call that the permit allows and uses the permit up. It has the
+// adapter prepare for it and waits for the permit's slot first; ErrMissed means that
+// no call was made. may is asked right before the call leaves: its error is returned
+// and no call is made, as none is before may was asked.
 func (l *Lane) Call(ctx context.Context, p *Permit, c Call, may func() error) (Verdict, error) {
+	if err := l.prepare(ctx, p); err != nil {
+		return Verdict{}, err
+	}
 	err := p.wait(ctx)
 	if err == nil {
 		err = may()
@@ -172,6 +176,23 @@ func (l *Lane) Call(ctx context.Context, p *Permit, c Call, may func() error) (V
 	v, err := l.adapter.Authenticate(p.watch(ctx), c)
 	p.end(err, time.Since(start))
 	return v, err
+}
+
+// prepare has the adapter get what a call needs. An error of that ends the permit as
+// one of the call would.
+func (l *Lane) prepare(ctx context.Context, p *Permit) error {
+	preparer, ok := l.adapter.(Preparer)
+	if !ok {
+		return nil
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, l.cfg.Timeout, ErrTimeout)
+	defer cancel()
+	start := time.Now()
+	err := preparer.Prepare(ctx)
+	if err != nil {
+		p.end(err, time.Since(start))
+	}
+	return err
 }
 
 // Turn is the lane's Turn: each request takes a permit, like a call. It reserves

@@ -121,6 +121,15 @@ type Adapter interface {
 	Check(ctx context.Context) error
 }
 
+// Preparer is an adapter whose calls need something that may take time to get, such
+// as an access token. Calls that waited for it after their slots had come would all
+// leave at once when it is there, however few the vendor allows.
+type Preparer interface {
+	// Prepare gets what the next call needs, or returns at once if that is there.
+	// It makes no paid call. Every error is an *Error.
+	Prepare(ctx context.Context) error
+}
+
 // Capabilities says what an adapter's vendor can do.
 type Capabilities struct {
 	// NeedsSelfie: the call carries the selfie.

@@ -91,9 +91,9 @@ type Config struct {
 }
 
 // Adapter speaks Checkout.com face authentication. It implements
-// vendors.Adapter, vendors.Reviewer, vendors.PictureLister and vendors.Eraser. It holds the access
-// token and nothing else between calls, and may be used by many goroutines at
-// once.
+// vendors.Adapter, vendors.Preparer, vendors.Reviewer, vendors.PictureLister and
+// vendors.Eraser. It holds the access token and nothing else between calls, and may be
+// used by many goroutines at once.
 type Adapter struct {
 	base          string
 	access        access
@@ -116,6 +116,7 @@ var (
 	_ vendors.Adapter  = (*Adapter)(nil)
 	_ vendors.Reviewer = (*Adapter)(nil)
 	_ vendors.Eraser   = (*Adapter)(nil)
+	_ vendors.Preparer = (*Adapter)(nil)
 
 	_ vendors.PictureLister = (*Adapter)(nil)
 )

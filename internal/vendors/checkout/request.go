@@ -59,6 +59,13 @@ func (a *Adapter) send(ctx context.Context, q request) (vendors.Answer, error) {
 	return answer, nil
 }
 
+// Prepare implements vendors.Preparer: it fetches a token if calls need one and there
+// is no good one.
+func (a *Adapter) Prepare(ctx context.Context) error {
+	_, err := a.access.get(ctx, opToken)
+	return err
+}
+
 func (a *Adapter) build(ctx context.Context, q request) (*http.Request, error) {
 	if q.body == nil {
 		r, err := http.NewRequestWithContext(ctx, q.method, a.base+q.path, nil)

@@ -73,6 +73,12 @@ func (a *Adapter) search(ctx context.Context, selfie vendors.Selfie, expected st
 	return r, t, nil
 }
 
+// Prepare implements vendors.Preparer: it fetches a token if there is no good one.
+func (a *Adapter) Prepare(ctx context.Context) error {
+	_, err := a.token(ctx)
+	return err
+}
+
 // token returns the shared token; its error is a *vendors.Error.
 func (a *Adapter) token(ctx context.Context) (*vendors.Token, error) {
 	t, err := a.tokens.Get(ctx)

@@ -70,7 +70,10 @@ type Adapter struct {
 	now          func() time.Time
 }
 
-var _ vendors.Adapter = (*Adapter)(nil)
+var (
+	_ vendors.Adapter  = (*Adapter)(nil)
+	_ vendors.Preparer = (*Adapter)(nil)
+)
 
 // New returns an adapter, or all that is wrong with c. It makes no call.
 func New(c Config) (*Adapter, error) {
