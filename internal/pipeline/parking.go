@@ -50,11 +50,11 @@ type parking struct {
 	mu     sync.Mutex // guards what follows
 	parked dueHeap
 	awaits map[string]*waiter // by reference
-	news   *recent
-	held   int           // waiters
-	freed  int           // how often held waiters were released
-	capped waitersByCap  // waiters
-	sooner chan struct{} // holds a token when the first due time may have changed
+	news   *recent[int64]     // when there was news, in Unix nanoseconds
+	held   int                // waiters
+	freed  int                // how often held waiters were released
+	capped waitersByCap       // waiters
+	sooner chan struct{}      // holds a token when the first due time may have changed
 }
 
 // newsKept bounds the references of which there was news that are remembered: some
@@ -62,7 +62,7 @@ type parking struct {
 const newsKept = 1 << 14
 
 func newParking(takenBack func(*waiter) bool) *parking {
-	return &parking{takenBack: takenBack, awaits: map[string]*waiter{}, news: newRecent(newsKept), sooner: make(chan struct{}, 1)}
+	return &parking{takenBack: takenBack, awaits: map[string]*waiter{}, news: newRecent[int64](newsKept), sooner: make(chan struct{}, 1)}
 }
 
 // park keeps a waiter until it is due, or there is news of it.
@@ -70,7 +70,7 @@ func (p *parking) park(w waiter) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if x := w.expects; x != nil {
-		if p.news.since(x.reference, x.since) {
+		if at, known := p.news.get(x.reference); known && time.Unix(0, at).After(x.since) {
 			w.due = time.Now()
 		}
 		p.awaits[x.reference] = &w
@@ -96,7 +96,7 @@ func (p *parking) wake(reference string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := time.Now()
-	p.news.add(reference, now)
+	p.news.add(reference, now.UnixNano())
 	if w := p.awaits[reference]; w != nil && w.due.After(now) {
 		w.due = now
 		heap.Fix(&p.parked, w.index)

@@ -151,8 +151,8 @@ type Pipeline struct {
 	withdrawing chan struct{}
 	// disposals holds a token for each request whose selfie waits for another try.
 	disposals chan struct{}
-	// references are those of recent answers.
-	references *recent
+	// references say whose the vendors' references of recent verdicts are.
+	references *recent[ledger.ID]
 
 	// take ends when no more work is taken, with the reason as its cause;
 	// stop ends it. work ends when the work itself must end.
@@ -190,7 +190,7 @@ func New(cfg Config, parts Parts) *Pipeline {
 		restoring:   make(chan struct{}, restoreAtOnce),
 		withdrawing: make(chan struct{}, withdrawnAtOnce),
 		disposals:   make(chan struct{}, disposalsKept),
-		references:  newRecent(referencesKept),
+		references:  newRecent[ledger.ID](referencesKept),
 		ownClaim:    []byte(`"owner":"` + cfg.Owner + `"`),
 	}
 	p.parking = newParking(p.takenBackParked)

@@ -23,6 +23,8 @@ var (
 // prepared for a call.
 func (p *Pipeline) process(it *item, line *line, ready func()) {
 	d := p.attempt(it, line, ready)
+	// Before another request of the subject may ask the vendor for its own.
+	p.references.add(d.verdict.Reference, ledger.IDOf(it.request.RequestID))
 	line.queue.release(it)
 	p.unreserve(it, d)
 	p.note(it, d)

@@ -62,7 +62,6 @@ func (p *Pipeline) answer(it *item, a ledger.Answer) {
 	if !p.record(it, r, at) {
 		return
 	}
-	p.references.add(a.Reference, at)
 	s.hurryFollowUps()
 	p.finish(it, a)
 }

@@ -2,41 +2,43 @@ package pipeline
 
 import (
 	"sync"
-	"time"
 
 	"reauth/internal/ledger"
 )
 
-// recent is a set of the latest strings added, up to a number, and when each was
-// added last. It is safe for concurrent use.
-type recent struct {
+// recent maps the latest strings added, up to a number, to what was said of each
+// last. It is safe for concurrent use.
+type recent[V any] struct {
 	mu    sync.Mutex // guards what follows
 	ring  []ledger.ID
 	at    int
-	added map[ledger.ID]int64 // Unix nanoseconds
+	added map[ledger.ID]V
 }
 
-func newRecent(most int) *recent {
-	return &recent{ring: make([]ledger.ID, 0, most), added: map[ledger.ID]int64{}}
+func newRecent[V any](most int) *recent[V] {
+	return &recent[V]{ring: make([]ledger.ID, 0, most), added: map[ledger.ID]V{}}
 }
 
-// add notes that s was there at now, unless it is empty, and forgets the oldest if
-// there are too many.
-func (r *recent) add(s string, now time.Time) {
+// add notes v of s, unless s is empty, and forgets the oldest if there are too many.
+func (r *recent[V]) add(s string, v V) {
 	if s == "" {
 		return
 	}
 	id := ledger.IDOf(s)
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.addLocked(id, v)
+}
+
+func (r *recent[V]) addLocked(id ledger.ID, v V) {
 	if _, known := r.added[id]; !known {
 		r.makeRoom(id)
 	}
-	r.added[id] = now.UnixNano()
+	r.added[id] = v
 }
 
 // makeRoom puts id into the ring, where the oldest was if it is full.
-func (r *recent) makeRoom(id ledger.ID) {
+func (r *recent[V]) makeRoom(id ledger.ID) {
 	if len(r.ring) < cap(r.ring) {
 		r.ring = append(r.ring, id)
 		return
@@ -46,18 +48,26 @@ func (r *recent) makeRoom(id ledger.ID) {
 	r.at = (r.at + 1) % len(r.ring)
 }
 
-// has tells whether s is among them.
-func (r *recent) has(s string) bool {
+// get returns what was said of s.
+func (r *recent[V]) get(s string) (v V, known bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	_, known := r.added[ledger.IDOf(s)]
-	return known
+	v, known = r.added[ledger.IDOf(s)]
+	return v, known
 }
 
-// since tells whether s is among them, and was added after t.
-func (r *recent) since(s string, t time.Time) bool {
+// first returns what was said of s, which is v from now on if nothing was. Of the
+// empty string nothing ever is.
+func (r *recent[V]) first(s string, v V) V {
+	if s == "" {
+		return v
+	}
+	id := ledger.IDOf(s)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	at, known := r.added[ledger.IDOf(s)]
-	return known && time.Unix(0, at).After(t)
+	if said, known := r.added[id]; known {
+		return said
+	}
+	r.addLocked(id, v)
+	return v
 }

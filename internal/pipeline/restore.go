@@ -156,7 +156,7 @@ func (p *Pipeline) apply(s *shard, rec event.Record) {
 	err := s.ledger.Apply(rec.Key, rec.Value, rec.Time)
 	s.mu.Unlock()
 	if time.Since(rec.Time) < p.cfg.LongestCall+2*p.cfg.ClaimMargin {
-		p.references.add(ledger.ReferenceOf(rec.Value), rec.Time)
+		p.references.add(ledger.ReferenceOf(rec.Value), ledger.IDOf(string(rec.Key)))
 	}
 	if err != nil {
 		p.metrics.unreadable.WithLabelValues(rec.Topic).Inc()

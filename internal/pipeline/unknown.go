@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"reauth/internal/event"
@@ -12,6 +13,14 @@ import (
 // findSkew is how far the vendor's clock may be from ours when an
 // authentication is looked for by time.
 const findSkew = 10 * time.Second
+
+// findLate is how long after a call what the vendor made of it may bear a time of: one
+// that is overloaded works off what it has taken in long after we have given it up.
+const findLate = 10 * time.Minute
+
+// findSlack is how much earlier than its time in the ledger a call may leave, and what
+// the vendor makes of it bear a time of, if the clocks agree.
+const findSlack = 100 * time.Millisecond
 
 // Resolutions of an unknown outcome, as metric labels.
 const (
@@ -184,15 +193,30 @@ func (p *Pipeline) find(it *item, inquiry *inquiry) (*vendors.Verdict, error) {
 	if err != nil {
 		return nil, err
 	}
-	// An earlier request of the same subject may have left its own within the
-	// skew: what is known to be somebody's is not ours.
-	for i := len(found) - 1; i >= 0; i-- {
-		if !p.references.has(found[i].Reference) {
-			return &found[i], nil
+	us := ledger.IDOf(it.request.RequestID)
+	for _, v := range likeliest(found, it.unknownSince) {
+		if p.references.first(v.Reference, us) == us {
+			return &v, nil
 		}
 	}
 	return nil, nil
 }
+
+// likeliest returns those of a subject's verdicts, oldest first, that may have come of
+// a call that was made at a time, the likeliest first. Other requests of the subject
+// have left theirs before and after: first come those since the call, oldest first,
+// then those that the clocks may have put before it, latest first.
+func likeliest(found []vendors.Verdict, called time.Time) []vendors.Verdict {
+	before, _ := slices.BinarySearchFunc(found, called.Add(-findSlack), byTime)
+	after, _ := slices.BinarySearchFunc(found, called.Add(findLate), byTime)
+	all := slices.Clone(found[before:after])
+	for _, v := range slices.Backward(found[:before]) {
+		all = append(all, v)
+	}
+	return all
+}
+
+func byTime(v vendors.Verdict, t time.Time) int { return v.At.Compare(t) }
 
 // repeatOrHold follows the setting for vendors that cannot be asked.
 func (p *Pipeline) repeatOrHold(it *item) (d decision, known bool) {
