@@ -144,6 +144,7 @@ func (p *Pipeline) inquire(it *item, line *line, ready func()) (d decision, know
 	// outage there are many, and the vendor may take long to list its calls.
 	ready()
 	<-line.begun
+	asked := time.Now()
 	verdict, err := p.find(it, line.inquiry)
 	line.begun <- struct{}{}
 	switch {
@@ -161,6 +162,8 @@ func (p *Pipeline) inquire(it *item, line *line, ready func()) (d decision, know
 	switch {
 	case err != nil:
 		return p.decide(it, event.StageVendor, err), true
+	case verdict == nil && asked.Before(p.listed(it)):
+		return decision{action: later, after: time.Until(p.listed(it)), cause: errNotListed}, true
 	case verdict == nil:
 		p.metrics.unknown.WithLabelValues(resolvedNotFound).Inc()
 		it.unknownSince = time.Time{}
@@ -175,6 +178,12 @@ func (p *Pipeline) inquire(it *item, line *line, ready func()) (d decision, know
 	p.metrics.unknown.WithLabelValues(resolvedFound).Inc()
 	p.log.Info("verdict of a call of unknown outcome found", "request_id", it.request.RequestID, "vendor", it.request.Vendor)
 	return decision{action: publish, verdict: *verdict}, true
+}
+
+// listed is from when on the vendor's list can be believed to lack a call of unknown
+// outcome: what took too long for us gets as long again to be made and to be listed.
+func (p *Pipeline) listed(it *item) time.Time {
+	return it.unknownSince.Add(2 * p.lines[it.request.Vendor].lane.Timeout())
 }
 
 // out says whether the vendor could not be asked, or had no answer at all.
@@ -249,6 +258,8 @@ func (p *Pipeline) unlessExhausted(it *item) (d decision, known bool) {
 	}
 	return decision{action: giveUp, stage: event.StageVendor, reason: event.AttemptsExhausted, cause: errNoAnswer}, true
 }
+
+var errNotListed = errors.New("the vendor does not list the call yet")
 
 var errNoAnswer = errors.New("the vendor did not answer, and has no record of the calls")
 

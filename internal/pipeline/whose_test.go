@@ -182,3 +182,25 @@ func TestLikeliestVerdictsOfACall(t *testing.T) {
 		t.Errorf("%v, want %v", got, want)
 	}
 }
+
+// A vendor may still be at a call, or come to list it, when our time for it is up.
+func TestLateVerdictIsWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		v := &fakeVendor{}
+		v.answer = func(c vendors.Call, nth int) (vendors.Verdict, error) {
+			var kept []vendors.Verdict
+			v.set(func() { kept, v.kept = v.kept[c.SubmissionID], map[string][]vendors.Verdict{} })
+			time.AfterFunc(45*time.Second, func() {
+				v.set(func() { v.kept[c.SubmissionID] = append(v.kept[c.SubmissionID], kept...) })
+			})
+			return vendors.Verdict{}, lost()
+		}
+		w := join(t, newFakeTopics(), findingVendor{v}, nil)
+		w.assign([]int{0}, nil, nil)
+		w.send(0, "r-1", "sub-1")
+		settle(10 * time.Minute)
+		wantOncePerRequest(t, w, 1)
+		wantCalls(t, w, 1)
+		w.shut()
+	})
+}
