@@ -2,14 +2,13 @@ package vendors
 
 import (
 	"context"
-	"sync"
 	"time"
 )
 
-// amends are what is owed for calls that left late. A call still on its way when
-// a window begins, as one that had to connect first, is in that window on top of
-// the window's own slots; a slot of that window left unused makes up for it. Each
-// entry is until when that helps, in order.
+// amends are what is owed for calls that left late, all the same. A call still on its
+// way when a window begins is in that window on top of the window's own slots; a slot
+// of that window left unused makes up for it. Each entry is until when that helps, in
+// order.
 type amends []time.Time
 
 // bearable is how late for its slot a call may leave and nothing is owed: half of
@@ -48,20 +47,73 @@ func (q *quota) skip(s slot) bool {
 	return false
 }
 
-// leaving is the context's key for what Exchange is to call, as a func(), once it is
-// connected and has the headers of a request written.
+// move takes another slot for a call that is late for its own before it leaves, as
+// one that had to connect first. If it left all the same, and so did all others that
+// waited for a connection, they could be more than a window allows.
+func (q *quota) move(from, to slot, c *counts) {
+	q.occupy(to)
+	if c == nil {
+		return
+	}
+	for i := range c.windows {
+		c.windows[i].remove(from.begin)
+		c.windows[i].add(to.begin)
+	}
+}
+
+// leaving is the context's key for the *Permit of the request that Exchange sends:
+// it is held when it is connected, and has left with its headers.
 type leaving struct{}
 
-// watch returns a context for the permit's exchange with the vendor that tells
-// when it leaves.
+// watch returns a context for the permit's exchange with the vendor.
 func (p *Permit) watch(ctx context.Context) context.Context {
 	if p.slot == (slot{}) {
 		return ctx
 	}
-	var once sync.Once
-	return context.WithValue(ctx, leaving{}, func() {
-		once.Do(func() { p.lane.sent(p.slot, p.charged) })
-	})
+	return context.WithValue(ctx, leaving{}, p)
+}
+
+// hold waits until a request that is connected may leave: at once, or in another slot
+// if it is too late for its own. It is not to leave after an error.
+func (p *Permit) hold(ctx context.Context) error {
+	for {
+		wait, err := p.lane.hold(ctx, p)
+		if wait == 0 || err != nil {
+			return err
+		}
+		if err := sleep(ctx, wait, nil); err != nil {
+			return err
+		}
+	}
+}
+
+// hold returns how long a permit's request waits before it is looked at again, 0 if
+// it may leave. ErrMissed says that there is no slot for it before ctx's deadline.
+func (l *Lane) hold(ctx context.Context, p *Permit) (wait time.Duration, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := time.Now()
+	if now.Sub(p.slot.begin) <= l.quota.limits.bearable() && (!p.moved || l.quota.holds(p.slot)) {
+		return 0, nil
+	}
+	if !p.moved {
+		l.metrics.late.Inc()
+	}
+	s, _, ok := l.quota.next(now, 0)
+	if end, ends := ctx.Deadline(); !ok || ends && s.begin.After(end) {
+		return 0, ErrMissed
+	}
+	l.quota.move(p.slot, s, p.charged)
+	p.slot, p.moved = s, true
+	if s.sooner {
+		return 0, nil
+	}
+	return max(1, s.begin.Sub(now)), nil
+}
+
+// left notes that a permit's request has left.
+func (p *Permit) left() {
+	p.leaves.Do(func() { p.lane.sent(p) })
 }
 
 // unwatched is for requests beside the one that a permit is for, as for a token.
@@ -69,10 +121,10 @@ func unwatched(ctx context.Context) context.Context {
 	return context.WithValue(ctx, leaving{}, nil)
 }
 
-func (l *Lane) sent(s slot, c *counts) {
+func (l *Lane) sent(p *Permit) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.quota.sent(s, c, time.Now()) {
+	if l.quota.sent(p.slot, p.charged, time.Now()) {
 		l.metrics.late.Inc()
 	}
 }

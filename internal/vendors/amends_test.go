@@ -2,10 +2,13 @@ package vendors
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptrace"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -85,4 +88,87 @@ func TestCallIsLateWhenItLeavesLate(t *testing.T) {
 			})
 		})
 	}
+}
+
+// stalledVendor is reached by requests that have no connection for a while.
+type stalledVendor struct {
+	tokenAdapter
+	wait func() time.Duration // for a connection, from now
+
+	mu      sync.Mutex
+	arrived []time.Time
+}
+
+func (v *stalledVendor) Authenticate(ctx context.Context, _ Call) (Verdict, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://vendor", NewBody([]byte("x"), nil, nil))
+	if err != nil {
+		return Verdict{}, err
+	}
+	if a, err := Exchange(&http.Client{Transport: v}, r, 100); err != nil {
+		return Verdict{}, Unsent(event.Faceki, "authenticate", a.Reached, err)
+	}
+	return Verdict{Outcome: event.Approved}, nil
+}
+
+func (v *stalledVendor) RoundTrip(r *http.Request) (*http.Response, error) {
+	time.Sleep(v.wait())
+	trace := httptrace.ContextClientTrace(r.Context())
+	trace.GotConn(httptrace.GotConnInfo{})
+	if _, err := io.ReadAll(r.Body); err != nil {
+		return nil, err
+	}
+	trace.WroteHeaders()
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.arrived = append(v.arrived, time.Now())
+	return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody}, nil
+}
+
+// Those who wait for a connection must not leave all at once when they have one.
+func TestLimitHoldsWhenConnectionsAreSlowToOpen(t *testing.T) {
+	for _, out := range []time.Duration{500 * time.Millisecond, time.Second, 3 * time.Second, 7 * time.Second} {
+		synctest.Test(t, func(t *testing.T) {
+			opens := time.Now().Add(5*time.Second + out)
+			v := &stalledVendor{wait: func() time.Duration {
+				if until := time.Until(opens); until < out {
+					return until
+				}
+				return 0
+			}}
+			l := NewLane(v, config())
+			l.SetShards([]int{0}, 1)
+			drive(l, 400, 20*time.Second)
+			slices.SortFunc(v.arrived, time.Time.Compare)
+			first := 0
+			for i, at := range v.arrived {
+				for at.Sub(v.arrived[first]) >= time.Second {
+					first++
+				}
+				if n := i - first + 1; n > 50 {
+					t.Fatalf("%d calls within a second after %v without a connection", n, out)
+				}
+			}
+			if want := int(49*(20-out.Seconds())*.97) - 30; len(v.arrived) < want {
+				t.Errorf("%d calls with %v without a connection, want %d", len(v.arrived), out, want)
+			}
+		})
+	}
+}
+
+// A call that is late and has no other slot is not made, and known not to be.
+func TestLateCallWithoutASlotDoesNotLeave(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		v := &stalledVendor{wait: func() time.Duration { return time.Second }}
+		l := NewLane(v, config())
+		l.SetShards([]int{0}, 1)
+		p, err := l.ReserveFor(t.Context(), 0, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.AfterFunc(500*time.Millisecond, func() { l.SetShards(nil, 1) })
+		_, err = l.Call(t.Context(), p, Call{}, may)
+		if fault, ok := errors.AsType[*Error](err); !ok || fault.Unknown || len(v.arrived) != 0 {
+			t.Errorf("error %v, %d calls", err, len(v.arrived))
+		}
+	})
 }

@@ -41,11 +41,17 @@ func Exchange(c *http.Client, r *http.Request, limit int64) (Answer, error) {
 	}
 
 	var connected atomic.Bool
-	left, _ := ctx.Value(leaving{}).(func())
-	r = r.WithContext(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		GotConn:      func(httptrace.GotConnInfo) { connected.Store(true) },
-		WroteHeaders: left,
-	}))
+	trace := &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { connected.Store(true) }}
+	if permit, _ := ctx.Value(leaving{}).(*Permit); permit != nil {
+		trace.GotConn = func(httptrace.GotConnInfo) {
+			connected.Store(true)
+			if permit.hold(ctx) != nil && carries {
+				_ = body.Close() // so that none of it leaves
+			}
+		}
+		trace.WroteHeaders = permit.left
+	}
+	r = r.WithContext(httptrace.WithClientTrace(ctx, trace))
 	r.GetBody = nil
 
 	resp, err := c.Do(r)

@@ -35,8 +35,11 @@ func (f *fakeAdapter) Authenticate(ctx context.Context, _ Call) (Verdict, error)
 	if f.connect != nil {
 		time.Sleep(f.connect())
 	}
-	if left, ok := ctx.Value(leaving{}).(func()); ok {
-		left()
+	if permit, ok := ctx.Value(leaving{}).(*Permit); ok {
+		if err := permit.hold(ctx); err != nil {
+			return Verdict{}, &Error{Vendor: event.Argos, Kind: Transient, Err: err}
+		}
+		permit.left()
 	}
 	f.mu.Lock()
 	f.calls = append(f.calls, time.Now())

@@ -93,7 +93,9 @@ func (l *Lane) look(ctx context.Context) bool {
 	if _, allowed := l.ceiling.allow(c.at, c.slot.perSecond, c.part); !allowed {
 		return false
 	}
-	l.take(c)
+	if _, ok := l.take(c); !ok {
+		return false
+	}
 	if err := sleep(ctx, max(1, c.at.Sub(now)), nil); err != nil {
 		return false
 	}

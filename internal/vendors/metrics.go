@@ -58,7 +58,7 @@ func newLaneMetrics(reg prometheus.Registerer, vendor event.Vendor) *laneMetrics
 		missed: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "reauth_slots_missed_total", ConstLabels: labels, Help: "Slots of the timetable that passed before the call could be made."}),
 		late: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "reauth_calls_late_total", ConstLabels: labels, Help: "Calls that left late for their slot, as after connecting anew; for each, one later slot is left unused."}),
+			Name: "reauth_calls_late_total", ConstLabels: labels, Help: "Calls that were late for their slot, as after connecting anew; each took another."}),
 	}
 	for _, r := range callResults {
 		m.calls.WithLabelValues(r)

@@ -29,11 +29,13 @@ type Permit struct {
 	At time.Time
 
 	lane    *Lane
-	slot    slot    // zero without a timetable
+	slot    slot    // zero without a timetable; the lane's lock guards it once the call is made
+	moved   bool    // it is not the first
 	charged *counts // nil without longer windows
 	pass    Pass
 	done    func(error)
 	once    sync.Once
+	leaves  sync.Once
 }
 
 // NoRoomError says that a shard has used up its share of a window.
@@ -159,7 +161,12 @@ func (l *Lane) try(pass Pass, shard int, lead time.Duration) (p *Permit, wait ti
 		done(errNoEvidence)
 		return nil, max(time.Millisecond, again.Sub(leaves)), changed, nil
 	}
-	return &Permit{At: c.at, lane: l, slot: c.slot, charged: l.take(c), pass: pass, done: done}, 0, nil, nil
+	charged, ok := l.take(c)
+	if !ok {
+		done(errNoEvidence)
+		return nil, time.Millisecond, changed, nil
+	}
+	return &Permit{At: c.at, lane: l, slot: c.slot, charged: charged, pass: pass, done: done}, 0, nil, nil
 }
 
 // candidate is a slot, and the shard that its call would be charged to.
@@ -209,15 +216,19 @@ func (l *Lane) candidate(shard int, now time.Time, lead time.Duration) (c candid
 	return candidate{}, 0, nil, &NoRoomError{Until: from}
 }
 
-// take takes a candidate. Since it was found, its room can have become less only
-// by a call that a former owner's late claim told of.
-func (l *Lane) take(c candidate) *counts {
+// take takes a candidate, false if a call that was too late for its own slot has
+// taken it. Since it was found, its room can have become less only by a call that a
+// former owner's late claim told of.
+func (l *Lane) take(c candidate) (charged *counts, ok bool) {
 	if c.slot == (slot{}) {
-		return nil
+		return nil, true
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.quota.take(c.slot, c.shard, time.Now())
+	if !l.quota.isFree(c.slot) {
+		return nil, false
+	}
+	return l.quota.take(c.slot, c.shard, time.Now()), true
 }
 
 // owns says whether a slot that was handed out is still ours.

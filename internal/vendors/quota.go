@@ -2,6 +2,7 @@ package vendors
 
 import (
 	"math"
+	"slices"
 	"time"
 )
 
@@ -232,6 +233,11 @@ func (q *quota) take(s slot, shard int, now time.Time) *counts {
 		c.windows[i].add(s.begin)
 	}
 	return c
+}
+
+// isFree tells whether a slot that was found free still is.
+func (q *quota) isFree(s slot) bool {
+	return s.begin.After(q.last) || slices.Contains(q.freed, s) || slices.Contains(q.loans.borrowed, s)
 }
 
 // occupy makes a slot free no more.

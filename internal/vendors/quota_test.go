@@ -188,3 +188,27 @@ func TestMemoryOfACount(t *testing.T) {
 		t.Errorf("%d calls a day, a second apart", c.total)
 	}
 }
+
+// Between being found and being taken a slot may go to a call that is late for its own,
+// which is then counted there and no more at its own.
+func TestSlotOfALateCallIsNotFree(t *testing.T) {
+	q := setup(1, Window{50, time.Second}, Window{100, 10 * time.Second})
+	own, counted := q.takeAt(t, 0, noon)
+	later := noon.Add(5 * time.Second)
+	found, _, _ := q.next(later, 0)
+	if !q.isFree(found) {
+		t.Error("a slot that was found is not free")
+	}
+	q.move(own, found, counted)
+	next, _, ok := q.next(later, 0)
+	if q.isFree(found) || !ok || !q.isFree(next) || next == found {
+		t.Errorf("free after the first of them was taken: %v and %v", q.isFree(found), q.isFree(next))
+	}
+	if calls, _ := q.room(0, noon.Add(11*time.Second)); calls != 99 {
+		t.Errorf("room for %d calls 11 s on, want all but the one that left late", calls)
+	}
+	taken := q.take(next, 0, later)
+	if q.giveBack(next, taken, later); !q.isFree(next) {
+		t.Error("a slot that was given back is not free")
+	}
+}

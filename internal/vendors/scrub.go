@@ -55,6 +55,7 @@ var phrases = []struct {
 	{"TLS was refused", has[tls.AlertError], nil},
 	{"host name was not resolved", has[*net.DNSError], nil},
 	{"selfie ended before its size", is(errSelfieShort), nil},
+	{"too late for its slot", is(errBodyClosed), nil},
 	{"timed out", timedOut, nil},
 	{"connection was closed", is(io.ErrUnexpectedEOF), []error{io.ErrUnexpectedEOF}},
 	{"connection was closed", is(io.EOF), []error{io.EOF}},
