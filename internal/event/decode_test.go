@@ -343,23 +343,3 @@ func TestThousandsOfFaultsMakeAShortList(t *testing.T) {
 		t.Errorf("%d faults", len(e.Faults))
 	}
 }
-
-func TestControlMarkersAreTold(t *testing.T) {
-	for name, c := range map[string]struct {
-		rec  event.Record
-		want bool
-	}{
-		"commit":                  {event.Record{Key: []byte{0, 0, 0, 1}, Value: []byte{0, 0, 0, 0, 0, 7}}, true},
-		"abort":                   {event.Record{Key: []byte{0, 0, 0, 0}, Value: []byte{0, 0, 0, 0, 0, 0}}, true},
-		"another type":            {event.Record{Key: []byte{0, 0, 0, 2}, Value: []byte{0, 0, 0, 0, 0, 0}}, false},
-		"a value that is JSON":    {event.Record{Key: []byte{0, 0, 0, 1}, Value: []byte(`{"a":1}`)[:6]}, false},
-		"with a header":           {event.Record{Key: []byte{0, 0, 0, 1}, Value: []byte{0, 0, 0, 0, 0, 7}, Headers: []event.Header{{}}}, false},
-		"a request without a key": {plain(argosRequest), false},
-	} {
-		t.Run(name, func(t *testing.T) {
-			if got := event.IsControlMarker(c.rec); got != c.want {
-				t.Errorf("%t, want %t", got, c.want)
-			}
-		})
-	}
-}

@@ -166,7 +166,7 @@ func TestMetricsAreBornAtZeroAndWellNamed(t *testing.T) {
 			t.Errorf("%s has no prefix", family.GetName())
 		}
 	}
-	if n := len(families); n != 14 {
+	if n := len(families); n != 13 {
 		t.Errorf("%d metrics are there from the start", n)
 	}
 }

@@ -81,7 +81,9 @@
 // # Delivery
 //
 // Reading is at-least-once: a [Reader] delivers each record that the partition
-// has, in order, and reports what retention took. Writing is once: a [Writer]
+// has, in order, and reports what retention took. It reads what is committed: of a
+// transaction that was aborted it delivers the positions only, and it waits for the
+// end of one that is open. Writing is once: a [Writer]
 // returns when all in-sync replicas have the records, numbers its batches, so that
 // brokers drop what they have, and asks leave before each try. After an error it is
 // open whether the records are there; whoever writes them again may have them

@@ -16,7 +16,8 @@ var (
 	// ErrClosed: the reader or writer was closed.
 	ErrClosed = errors.New("closed")
 	// ErrControl comes from Reader.Fetch with a record of which only the
-	// position counts: a transaction marker. Move past it.
+	// position counts: a transaction marker, or what a transaction wrote that was
+	// aborted. Move past it.
 	ErrControl = errors.New("control record")
 	// ErrOffsetOutOfRange: the position asked for lies past the end of the
 	// partition. Trying again does not help.

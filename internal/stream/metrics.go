@@ -19,7 +19,6 @@ type metrics struct {
 	read           *prometheus.CounterVec // topic
 	fetchErrors    *prometheus.CounterVec // topic
 	lost           *prometheus.CounterVec // topic
-	restarts       *prometheus.CounterVec // topic
 	written        *prometheus.CounterVec // topic
 	writeRetries   *prometheus.CounterVec // topic
 	writeFailures  *prometheus.CounterVec // topic
@@ -46,10 +45,9 @@ func newMetrics(registerer prometheus.Registerer, topics []string) (*metrics, er
 			Name: "reauth_stream_commits_total", Help: "Offset commits that the coordinator accepted."}),
 		commitFailures: byCode("reauth_stream_commit_failures_total", "Offset commits that failed, by error code."),
 		joinFailures:   byCode("reauth_stream_join_failures_total", "Tries to join the consumer group that failed, by error code."),
-		read:           byTopic("reauth_stream_records_read_total", "Records read, control records included."),
+		read:           byTopic("reauth_stream_records_read_total", "Records read, transaction markers and what was aborted included."),
 		fetchErrors:    byTopic("reauth_stream_fetch_errors_total", "Errors while reading a partition."),
 		lost:           byTopic("reauth_stream_records_lost_total", "Positions that were deleted by retention before they were read."),
-		restarts:       byTopic("reauth_stream_reader_restarts_total", "Readers started again because they stood still."),
 		written:        byTopic("reauth_stream_records_written_total", "Records acknowledged by all in-sync replicas."),
 		writeRetries:   byTopic("reauth_stream_write_retries_total", "Records written again after an error."),
 		writeFailures:  byTopic("reauth_stream_write_failures_total", "Records whose writing was given up; whether they are there is unknown."),
@@ -75,7 +73,7 @@ func newMetrics(registerer prometheus.Registerer, topics []string) (*metrics, er
 }
 
 func (m *metrics) perTopic() []*prometheus.CounterVec {
-	return []*prometheus.CounterVec{m.read, m.fetchErrors, m.lost, m.restarts, m.written, m.writeRetries, m.writeFailures}
+	return []*prometheus.CounterVec{m.read, m.fetchErrors, m.lost, m.written, m.writeRetries, m.writeFailures}
 }
 
 func (m *metrics) all() []prometheus.Collector {

@@ -17,18 +17,21 @@ func (c *Client) First(ctx context.Context, topic string, partition int) (int64,
 	return first, err
 }
 
-// End returns the position after the last record that all in-sync replicas
-// have: the high-water mark.
+// End returns the position after the last record that a Reader would read now: all
+// in-sync replicas have it, and no transaction before it is open.
 func (c *Client) End(ctx context.Context, topic string, partition int) (int64, error) {
-	_, end, err := c.extent(ctx, topic, partition)
-	return end, err
+	found, err := c.listOffsets(ctx, topic, kafka.ReadCommitted, kafka.LastOffsetOf(partition))
+	if err != nil {
+		return 0, fmt.Errorf("looking up the end of %s/%d: %w", topic, partition, err)
+	}
+	return found.LastOffset, nil
 }
 
 // OffsetAt returns the position of the first record whose timestamp is t or
 // later, or the end of the partition when there is none. Timestamps are those
 // that the producers gave, to the millisecond, unless the topic says otherwise.
 func (c *Client) OffsetAt(ctx context.Context, topic string, partition int, t time.Time) (int64, error) {
-	found, err := c.listOffsets(ctx, topic, kafka.TimeOffsetOf(partition, t), kafka.LastOffsetOf(partition))
+	found, err := c.listOffsets(ctx, topic, kafka.ReadCommitted, kafka.TimeOffsetOf(partition, t), kafka.LastOffsetOf(partition))
 	if err != nil {
 		return 0, fmt.Errorf("looking up %s/%d at %s: %w", topic, partition, t.UTC().Format(time.RFC3339), err)
 	}
@@ -78,9 +81,10 @@ func (c *Client) CommittedOffsets(ctx context.Context, group string, topics ...s
 	return committed, nil
 }
 
-// extent returns the first position of a partition and the one after the last.
+// extent returns the first position of a partition and the one after the last that all
+// in-sync replicas have.
 func (c *Client) extent(ctx context.Context, topic string, partition int) (first, end int64, err error) {
-	found, err := c.listOffsets(ctx, topic, kafka.FirstOffsetOf(partition), kafka.LastOffsetOf(partition))
+	found, err := c.listOffsets(ctx, topic, kafka.ReadUncommitted, kafka.FirstOffsetOf(partition), kafka.LastOffsetOf(partition))
 	if err != nil {
 		return 0, 0, fmt.Errorf("looking up the extent of %s/%d: %w", topic, partition, err)
 	}
@@ -89,14 +93,14 @@ func (c *Client) extent(ctx context.Context, topic string, partition int) (first
 
 // listOffsets tries until Config.Timeout has passed: cached metadata can name a
 // leader that has moved.
-func (c *Client) listOffsets(ctx context.Context, topic string, requests ...kafka.OffsetRequest) (kafka.PartitionOffsets, error) {
+func (c *Client) listOffsets(ctx context.Context, topic string, level kafka.IsolationLevel, requests ...kafka.OffsetRequest) (kafka.PartitionOffsets, error) {
 	if err := c.known(topic); err != nil {
 		return kafka.PartitionOffsets{}, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.config.Timeout)
 	defer cancel()
 	for try := 0; ; try++ {
-		found, err := c.listOffsetsOnce(ctx, topic, requests)
+		found, err := c.listOffsetsOnce(ctx, topic, level, requests)
 		if err == nil || forbidden(err) {
 			return found, err
 		}
@@ -106,9 +110,10 @@ func (c *Client) listOffsets(ctx context.Context, topic string, requests ...kafk
 	}
 }
 
-func (c *Client) listOffsetsOnce(ctx context.Context, topic string, requests []kafka.OffsetRequest) (kafka.PartitionOffsets, error) {
+func (c *Client) listOffsetsOnce(ctx context.Context, topic string, level kafka.IsolationLevel, requests []kafka.OffsetRequest) (kafka.PartitionOffsets, error) {
 	answer, err := c.kafka.ListOffsets(ctx, &kafka.ListOffsetsRequest{
-		Topics: map[string][]kafka.OffsetRequest{topic: requests},
+		Topics:         map[string][]kafka.OffsetRequest{topic: requests},
+		IsolationLevel: level,
 	})
 	if err != nil {
 		return kafka.PartitionOffsets{}, err

@@ -18,11 +18,11 @@ type apiUse struct {
 // apisUsed is what kafka-go v0.4.51 sends on the paths used here (read from its
 // source and seen on the wire). It does not notice by itself that a broker has
 // dropped its versions: it sends them all the same and the broker hangs up.
-// Fetch and Produce start where record headers do.
+// Fetch and Produce start where record headers do, and Fetch tells what was aborted.
 var apisUsed = []apiUse{
 	{0, "Produce", []int{3, 4, 5, 6, 7, 8}},
-	{1, "Fetch", []int{5, 10}},
-	{2, "ListOffsets", []int{1}},
+	{1, "Fetch", []int{4, 5, 6, 7, 8, 9, 10, 11}},
+	{2, "ListOffsets", []int{2, 3, 4, 5}},
 	{3, "Metadata", []int{1, 6}},
 	{8, "OffsetCommit", []int{2}},
 	{9, "OffsetFetch", []int{1}},
