@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -17,11 +18,12 @@ func TestCheckpointNamesWhatIsDoneAndWouldBeReadAgain(t *testing.T) {
 	checkpoint := Record{Step: Checkpoint, Published: &published}
 	apply(t, s, "", checkpoint)
 	ids := []ID{IDOf("r-failed"), IDOf("r-done"), IDOf("r-parked")}
-	if !s.Closing(&checkpoint, ids) || len(checkpoint.Closed) != 1 || len(checkpoint.Failed) != 1 {
-		t.Fatalf("closing: %d and %d ids", len(checkpoint.Closed), len(checkpoint.Failed))
+	closing := s.Closing(published, ids)
+	if len(closing) != 1 || len(closing[0].Closed) != 1 || len(closing[0].Failed) != 1 {
+		t.Fatalf("closing: %+v", closing)
 	}
 
-	next := replay(t, "", checkpoint) // the answers have left the window
+	next := replay(t, "", closing...) // the answers have left the window
 	if next.ClosedAt().IsZero() {
 		t.Error("it is not known that ids were named")
 	}
@@ -44,8 +46,32 @@ func TestCheckpointNamesWhatIsDoneAndWouldBeReadAgain(t *testing.T) {
 	if got, _ := next.Admit("r-failed", source(9), 2); got != New {
 		t.Errorf("a failed request that was sent back: admission %d", got)
 	}
-	if s.Closing(&Record{}, []ID{IDOf("r-parked")}) {
+	if s.Closing(published, []ID{IDOf("r-parked")}) != nil {
 		t.Error("a request that lives in the ledger is named as done")
+	}
+}
+
+func TestWhatIsDoneIsNamedByAsManyRecordsAsItTakes(t *testing.T) {
+	const done = 100_000 // behind a request of a vendor that is out over a weekend
+	name := func(i int) string { return fmt.Sprint("r-", i) }
+	ids := make([]ID, done)
+	for i := range ids {
+		ids[i] = IDOf(name(i))
+	}
+	s, next := NewShard(time.Hour), NewShard(time.Hour)
+	for _, r := range s.Closing(noon, ids) {
+		value := r.Encode()
+		if len(value) > 1<<19 {
+			t.Errorf("a record has %d bytes", len(value))
+		}
+		if err := next.Apply(nil, value, noon); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range done {
+		if got, _ := next.Admit(name(i), source(1), 1); got != Duplicate {
+			t.Fatalf("%s: admission %d", name(i), got)
+		}
 	}
 }
 

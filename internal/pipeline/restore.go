@@ -309,11 +309,15 @@ func (p *Pipeline) mark(s *shard) {
 		if s.hasRead() != readAll {
 			published = s.marked // an answer of the former owner may be there that we have not read
 		}
-		checkpoint := ledger.Record{Step: ledger.Checkpoint, Published: &published}
+		checkpoints := []ledger.Record{{Step: ledger.Checkpoint, Published: &published}}
 		due := s.marked.Before(s.answered) && published.After(s.marked)
-		closing := now.Sub(s.ledger.ClosedAt()) >= p.cfg.Window/4 && s.ledger.Closing(&checkpoint, s.ahead())
-		if due = due || closing || s.markDue(now, p.cfg.Window); due {
-			s.ledger.Mark(&checkpoint, s.marks())
+		if now.Sub(s.ledger.ClosedAt()) >= p.cfg.Window/4 {
+			if closing := s.ledger.Closing(published, s.ahead()); closing != nil {
+				checkpoints, due = closing, true
+			}
+		}
+		if due = due || s.markDue(now, p.cfg.Window); due {
+			s.ledger.Mark(&checkpoints[0], s.marks())
 		}
 		stale := s.ledger.Stale(now.Add(-p.cfg.Window / 2))
 		s.mu.Unlock()
@@ -321,7 +325,7 @@ func (p *Pipeline) mark(s *shard) {
 			continue
 		}
 		if due {
-			p.writeCheckpoint(s, checkpoint, now)
+			p.writeCheckpoints(s, checkpoints, now)
 		}
 		for _, e := range stale {
 			p.rewrite(s, e)
@@ -332,15 +336,20 @@ func (p *Pipeline) mark(s *shard) {
 	}
 }
 
-func (p *Pipeline) writeCheckpoint(s *shard, checkpoint ledger.Record, now time.Time) {
-	value := checkpoint.Encode()
-	if !p.writeLedger(s, nil, value, now) {
-		return
+func (p *Pipeline) writeCheckpoints(s *shard, checkpoints []ledger.Record, now time.Time) {
+	values := make([][]byte, len(checkpoints))
+	for i, r := range checkpoints {
+		values[i] = r.Encode()
+		if !p.writeLedger(s, nil, values[i], now) {
+			return
+		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.marked = *checkpoint.Published
-	s.ledger.Note("", checkpoint, value, now)
+	for i, r := range checkpoints {
+		s.marked = *r.Published
+		s.ledger.Note("", r, values[i], now)
+	}
 }
 
 // rewrite writes a parked record again as it is.
