@@ -90,9 +90,9 @@ func ShardedTopics(t config.Topics) []string {
 	return append(RequestTopics(t), t.Results, t.Ledger, t.Dead)
 }
 
-// MaxRecordBytes is the largest record that we write: a dead letter, and a parked
-// request in the ledger, carry a record of up to Kafka's default limit of 1 MiB,
-// and more.
+// MaxRecordBytes is what the topics of ledger and dead letters take: a dead letter, and
+// a parked request in the ledger, carry a record of up to Kafka's default limit of
+// 1 MiB, and more. Where requests may be larger, so must be what those topics take.
 const MaxRecordBytes = 2 << 20
 
 // CheckTopics returns the number of shards if the topics are fit for the service; its

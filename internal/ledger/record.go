@@ -160,19 +160,12 @@ type Original struct {
 	Time    time.Time      `json:"time"`
 }
 
-// maxRecordBytes bounds what is decoded: a parked request whose record was at
-// Kafka's default limit of 1 MiB fits, in base64.
-const maxRecordBytes = 4 << 20
-
 // ErrUnreadable is what every error of Decode wraps.
 var ErrUnreadable = errors.New("unreadable ledger record")
 
 // Decode reads a record's value. Its error wraps ErrUnreadable and quotes
-// nothing of the value.
+// nothing of the value. There is no bound: what the topic took must be read.
 func Decode(value []byte) (Record, error) {
-	if len(value) > maxRecordBytes {
-		return Record{}, fmt.Errorf("%w: %d bytes", ErrUnreadable, len(value))
-	}
 	var r Record
 	if err := json.Unmarshal(value, &r); err != nil {
 		return Record{}, fmt.Errorf("%w: not a JSON object of the right fields", ErrUnreadable)

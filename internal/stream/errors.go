@@ -22,8 +22,8 @@ var (
 	// ErrOffsetOutOfRange: the position asked for lies past the end of the
 	// partition. Trying again does not help.
 	ErrOffsetOutOfRange = errors.New("offset out of range")
-	// ErrTooLarge: the record is larger than the writer or the topic allows.
-	// Trying again does not help.
+	// ErrTooLarge: the record is larger than the topic allows. Trying again does
+	// not help until the topic allows more.
 	ErrTooLarge = errors.New("record too large")
 	// ErrUnknownTopic: the topic does not exist, or this user may not see it.
 	ErrUnknownTopic = errors.New("unknown topic")

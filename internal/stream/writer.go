@@ -19,8 +19,9 @@ const ByKey = -1
 
 // WriterConfig has useful zero values.
 type WriterConfig struct {
-	// MaxBytes bounds a record, and a batch, in bytes, before the broker sees
-	// it. Default 1 MiB, as the topics' max.message.bytes.
+	// MaxBytes bounds a batch of several records, in bytes. A larger record goes
+	// by itself, and its topic's max.message.bytes says whether it is too large.
+	// Default 1 MiB.
 	MaxBytes int
 	// BatchRecords bounds a batch. Default 500.
 	BatchRecords int
@@ -137,9 +138,6 @@ func (w *Writer) address(ctx context.Context, records []event.Record) ([]letter,
 			return nil, errors.Join(fmt.Errorf("%q/%d: no such place", record.Topic, record.Partition), err)
 		}
 		l := newLetter(record)
-		if l.size > w.config.MaxBytes {
-			return nil, fmt.Errorf("%w: %d bytes with headers", ErrTooLarge, l.size)
-		}
 		if record.Partition == ByKey {
 			partition, err := w.choose(ctx, record)
 			if err != nil {

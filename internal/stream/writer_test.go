@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -226,9 +227,24 @@ func TestTooLargeIsFoundOutOneByOne(t *testing.T) {
 		if n := len(stored(t, kafka, "results", 0)); n != 30 {
 			t.Errorf("%d records were written", n)
 		}
-		err := writer.Write(t.Context(), event.Record{Topic: "results", Value: make([]byte, 2<<20)})
-		if !errors.Is(err, stream.ErrTooLarge) {
-			t.Errorf("larger than the writer's own bound: %v", err)
+	})
+}
+
+func TestTheTopicSaysWhatIsTooLarge(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		kafka := streamtest.StartVirtual(t, streamtest.Topics(1, "results"))
+		large := strconv.Itoa(4 << 20)
+		if err := kafka.CreateTopic("dead", 1, map[string]string{"max.message.bytes": large}); err != nil {
+			t.Fatal(err)
+		}
+		writer := newWriter(t, kafka.Client(t), stream.WriterConfig{MaxBytes: 1 << 20})
+		record := event.Record{Topic: "dead", Value: make([]byte, 3<<20)}
+		if err := writer.Write(t.Context(), event.Record{Topic: "dead"}, record); err != nil {
+			t.Errorf("a record that the topic takes: %v", err)
+		}
+		record.Topic = "results"
+		if err := writer.Write(t.Context(), record); !errors.Is(err, stream.ErrTooLarge) {
+			t.Errorf("a record that the topic does not take: %v", err)
 		}
 	})
 }
