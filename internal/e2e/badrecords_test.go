@@ -77,7 +77,8 @@ func TestRecordsOfEveryBadKindAreReportedAndNeverFatal(t *testing.T) {
 	during := w.publishBadSteps("during")
 	w.publishElsewhere()
 	w.ask(badSelfies()...)
-	w.publishInTransaction(request(2000, "approve", "8KB.jpg"))
+	w.publishInTransaction(request(2000, "approve", "8KB.jpg"), kgo.TryAbort) // which is not asked for
+	w.publishInTransaction(request(2001, "approve", "8KB.jpg"), kgo.TryCommit)
 	w.awaitResults(30 * time.Second)
 	w.awaitCommitted(30 * time.Second)
 	if !first.alive() {
@@ -162,7 +163,7 @@ func (w *world) publishElsewhere() {
 }
 
 // publishInTransaction publishes a request that is followed by a control record.
-func (w *world) publishInTransaction(r event.Request) {
+func (w *world) publishInTransaction(r event.Request, end kgo.TransactionEndTry) {
 	w.t.Helper()
 	value, err := json.Marshal(r)
 	if err != nil {
@@ -180,8 +181,10 @@ func (w *world) publishInTransaction(r event.Request) {
 	if err := client.ProduceSync(w.ctx, rec).FirstErr(); err != nil {
 		w.t.Fatal(err)
 	}
-	if err := client.EndTransaction(w.ctx, kgo.TryCommit); err != nil {
+	if err := client.EndTransaction(w.ctx, end); err != nil {
 		w.t.Fatal(err)
 	}
-	w.campaign.add(r, positionOf(rec))
+	if end == kgo.TryCommit {
+		w.campaign.add(r, positionOf(rec))
+	}
 }

@@ -22,7 +22,7 @@ const (
 	// fetchBytes is what one answer may hold, unless a single batch is larger.
 	// What a reader's user has no room for yet waits here, so many partitions of
 	// a long backlog cost it each.
-	fetchBytes = 256 << 10
+	fetchBytes = 512 << 10
 	// fetchPause follows an answer without records that came at once.
 	fetchPause = 100 * time.Millisecond
 )
