@@ -103,6 +103,7 @@ func (l *Lane) hold(ctx context.Context, p *Permit) (wait time.Duration, err err
 	if end, ends := ctx.Deadline(); !ok || ends && s.begin.After(end) {
 		return 0, ErrMissed
 	}
+	s.sooner = s.sooner && s.begin.Sub(now) <= l.quota.reach(s)
 	l.quota.move(p.slot, s, p.charged)
 	p.slot, p.moved = s, true
 	if s.sooner {

@@ -137,6 +137,7 @@ func TestLimitHoldsWhenConnectionsAreSlowToOpen(t *testing.T) {
 			}}
 			l := NewLane(v, config())
 			l.SetShards([]int{0}, 1)
+			l.Keep(time.Now().Add(time.Hour)) // so that calls may go ahead of their slots
 			drive(l, 400, 20*time.Second)
 			slices.SortFunc(v.arrived, time.Time.Compare)
 			first := 0
@@ -153,6 +154,43 @@ func TestLimitHoldsWhenConnectionsAreSlowToOpen(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Late calls of an idle lane go as far ahead of their new slots as any other.
+func TestLateCallsLeaveInAShortBurst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		begin := time.Now()
+		opens := begin.Add(7 * time.Second)
+		v := &stalledVendor{wait: func() time.Duration { return time.Until(opens) }}
+		cfg := config()
+		cfg.Windows = perSecond(10)
+		l := NewLane(v, cfg)
+		l.SetShards([]int{0}, 1)
+		l.Keep(begin.Add(time.Hour))
+		time.Sleep(5 * time.Second)
+		var calls sync.WaitGroup
+		for range 9 {
+			p, err := l.ReserveFor(t.Context(), 0, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			calls.Go(func() {
+				if _, err := l.Call(t.Context(), p, Call{}, may); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		calls.Wait()
+		atOnce := 0
+		for _, at := range v.arrived {
+			if at.Sub(opens) < 10*time.Millisecond {
+				atOnce++
+			}
+		}
+		if atOnce < 2 || atOnce > fewAhead {
+			t.Errorf("%d late calls left at once, want %d", atOnce, fewAhead)
+		}
+	})
 }
 
 // A call that is late and has no other slot is not made, and known not to be.

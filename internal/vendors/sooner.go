@@ -122,6 +122,9 @@ func (q *quota) pass(s slot) {
 		return
 	}
 	q.passUntil(s.begin)
+	if i := index(n.spare, s.begin); i < len(n.spare) && n.spare[i].Equal(s.begin) {
+		n.spare = slices.Delete(n.spare, i, i+1) // a late call looked in between, and found it passed
+	}
 	if s.sooner {
 		n.ahead = append(n.ahead, s.begin)
 	}
