@@ -11,7 +11,7 @@ import (
 // Headroom is how much garbage the heap may hold above what is alive. The
 // collector's own rule, as much again, is cheap while little is alive; with a
 // large ledger in memory it would double what the process takes.
-const Headroom = 48 << 20
+const Headroom = 40 << 20
 
 const (
 	headroomEvery = 250 * time.Millisecond

@@ -22,7 +22,7 @@ const (
 	// fetchBytes is what one answer may hold, unless a single batch is larger.
 	// What a reader's user has no room for yet waits here, so many partitions of
 	// a long backlog cost it each.
-	fetchBytes = 512 << 10
+	fetchBytes = 256 << 10
 	// fetchPause follows an answer without records that came at once.
 	fetchPause = 100 * time.Millisecond
 )
@@ -35,11 +35,24 @@ type delivery struct {
 	void bool
 }
 
+// fetched is what the leader answered. Records are copied out of its pages one by one,
+// as they are asked for: with all partitions read at once, as after a start, copies
+// of all that is fetched would double the memory. The zero value has none.
+type fetched struct {
+	topic     string
+	partition int
+	next      int64 // what is before it was not asked for
+	batches   []protocol.RecordReader
+	aborted   aborts
+	first     delivery // of those that are left, if it has been copied yet
+	copied    bool
+}
+
 // fetch asks the leader for what there is from a position on, and returns what has
 // been decided: nothing of a transaction that is still open, nor what lies behind it.
 // high is where that ends. kafka-go's own reader (v0.4.51) hands out what was aborted
 // like anything else, and does not say what is a marker.
-func (c *Client) fetch(ctx context.Context, topic string, partition int, next int64) (got []delivery, high int64, err error) {
+func (c *Client) fetch(ctx context.Context, topic string, partition int, next int64) (got fetched, high int64, err error) {
 	ctx, cancel := context.WithTimeout(ctx, fetchWait+c.config.Timeout)
 	defer cancel()
 	answer, err := c.transport.RoundTrip(ctx, c.kafka.Addr, &fetch.Request{
@@ -54,77 +67,80 @@ func (c *Client) fetch(ctx context.Context, topic string, partition int, next in
 		}}}},
 	})
 	if err != nil {
-		return nil, 0, fmt.Errorf("fetching: %w", placed(err))
+		return fetched{}, 0, fmt.Errorf("fetching: %w", placed(err))
 	}
 	found := answer.(*fetch.Response)
 	if err := codeError(found.ErrorCode, ""); err != nil {
-		return nil, 0, fmt.Errorf("fetching: %w", err)
+		return fetched{}, 0, fmt.Errorf("fetching: %w", err)
 	}
 	if len(found.Topics) == 0 || len(found.Topics[0].Partitions) == 0 {
-		return nil, 0, fmt.Errorf("fetching: %w", kafka.UnknownTopicOrPartition)
+		return fetched{}, 0, fmt.Errorf("fetching: %w", kafka.UnknownTopicOrPartition)
 	}
 	p := &found.Topics[0].Partitions[0]
 	if err := codeError(p.ErrorCode, ""); err != nil {
-		return nil, 0, fmt.Errorf("fetching: %w", err)
+		return fetched{}, 0, fmt.Errorf("fetching: %w", err)
 	}
 	high = p.LastStableOffset
 	if high < 0 {
 		high = p.HighWatermark // of a leader that knows no transactions
 	}
-	got, err = deliveries(topic, partition, next, p)
-	if err != nil {
-		return nil, 0, fmt.Errorf("decoding what was fetched: %w", err)
+	got = fetched{topic: topic, partition: partition, next: next, aborted: aborts{ahead: p.AbortedTransactions}}
+	if set, ok := p.RecordSet.Records.(*protocol.RecordStream); ok {
+		got.batches = set.Records
 	}
 	return got, high, nil
 }
 
-// deliveries takes the records from next on out of an answer.
-func deliveries(topic string, partition int, next int64, p *fetch.ResponsePartition) ([]delivery, error) {
-	set, ok := p.RecordSet.Records.(*protocol.RecordStream)
-	if !ok {
-		return nil, nil
-	}
-	var got []delivery
-	aborted := aborts{ahead: p.AbortedTransactions}
-	for _, batch := range set.Records {
-		err := eachRecord(batch, func(r *protocol.Record) error {
-			record := event.Record{Topic: topic, Partition: partition, Offset: r.Offset, Time: r.Time}
-			void := aborted.holds(batch, r)
-			if r.Offset < next {
-				return nil // batches are sent whole
-			}
-			if !void {
-				if err := fill(&record, r); err != nil {
-					return err
-				}
-			}
-			got = append(got, delivery{record, void})
-			return nil
-		})
-		if err != nil {
-			return nil, err
-		}
-	}
-	return got, nil
-}
-
-// eachRecord hands the records of a batch to take, and gives their memory back.
-func eachRecord(batch protocol.RecordReader, take func(*protocol.Record) error) error {
-	var fault error
-	for {
+// peek has the first record that is left copied, and is false if there is none. After
+// an error the rest cannot be read.
+func (f *fetched) peek() (ok bool, err error) {
+	for !f.copied && len(f.batches) > 0 {
+		batch := f.batches[0]
 		r, err := batch.ReadRecord()
 		switch {
 		case errors.Is(err, io.EOF):
-			return fault
-		case err != nil:
-			return err
-		case fault == nil:
-			fault = take(r)
+			f.batches = f.batches[1:]
+			continue
+		case err == nil:
+			err = f.copy(batch, r)
+			closeBytes(r)
 		}
-		for _, part := range []protocol.Bytes{r.Key, r.Value} {
-			if part != nil {
-				_ = part.Close() // always nil
-			}
+		if err != nil {
+			f.batches = nil
+			return false, fmt.Errorf("decoding what was fetched: %w", err)
+		}
+	}
+	return f.copied, nil
+}
+
+// pop takes the first record away.
+func (f *fetched) pop() (first delivery) {
+	first, f.first, f.copied = f.first, delivery{}, false
+	return first
+}
+
+// copy makes a record of a batch the first one, if it was asked for: batches are sent
+// whole.
+func (f *fetched) copy(batch protocol.RecordReader, r *protocol.Record) error {
+	void := f.aborted.holds(batch, r)
+	if r.Offset < f.next {
+		return nil
+	}
+	f.first = delivery{event.Record{Topic: f.topic, Partition: f.partition, Offset: r.Offset, Time: r.Time}, void}
+	if !void {
+		if err := fill(&f.first.record, r); err != nil {
+			return err
+		}
+	}
+	f.copied = true
+	return nil
+}
+
+// closeBytes gives a record's memory back.
+func closeBytes(r *protocol.Record) {
+	for _, part := range []protocol.Bytes{r.Key, r.Value} {
+		if part != nil {
+			_ = part.Close() // always nil
 		}
 	}
 }

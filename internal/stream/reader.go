@@ -28,7 +28,7 @@ type Reader struct {
 	// next is the position to be delivered, FirstOffset until it is known; ahead
 	// are the records from there on that have been fetched.
 	next    int64
-	ahead   []delivery
+	ahead   fetched
 	located bool      // next has been compared with the partition's extent
 	past    time.Time // since when next lies past the end; zero: it does not
 
@@ -78,7 +78,7 @@ func (r *Reader) Fetch(ctx context.Context) (event.Record, error) {
 	switch {
 	case r.closed.Err() != nil:
 		return event.Record{}, fmt.Errorf("reading %s/%d: %w", r.topic, r.partition, ErrClosed)
-	case len(r.ahead) > 0 && r.ahead[0].record.Offset == r.next && ctx.Err() == nil:
+	case r.first() == r.next && ctx.Err() == nil:
 		return r.deliver()
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -114,6 +114,15 @@ var (
 	errPast = errors.New("next lies past the end, for now")
 )
 
+// first is the position of the first record that is ahead, -1 if there is none, or it
+// cannot be read.
+func (r *Reader) first() int64 {
+	if ok, err := r.ahead.peek(); err == nil && ok {
+		return r.ahead.first.record.Offset
+	}
+	return -1
+}
+
 // advance has the next record ahead, for which it waits fetchWait at most.
 func (r *Reader) advance(ctx context.Context) error {
 	if !r.located {
@@ -121,10 +130,12 @@ func (r *Reader) advance(ctx context.Context) error {
 			return err
 		}
 	}
-	if len(r.ahead) == 0 {
-		if err := r.refill(ctx); err != nil {
-			return err
-		}
+	ok, err := r.ahead.peek()
+	if err == nil && !ok {
+		err = r.refill(ctx)
+	}
+	if err != nil {
+		return err
 	}
 	return r.explain(ctx)
 }
@@ -139,8 +150,8 @@ func (r *Reader) refill(ctx context.Context) error {
 	}
 	r.high.Store(max(r.high.Load(), high))
 	r.ahead = got
-	if len(got) > 0 {
-		return nil
+	if ok, err := r.ahead.peek(); err != nil || ok {
+		return err
 	}
 	if time.Since(began) < fetchWait/2 {
 		pause(ctx, fetchPause)
@@ -177,7 +188,7 @@ func (r *Reader) locate(ctx context.Context) error {
 // explain finds out whether the positions between next and the record ahead
 // ever had records, or have lost them.
 func (r *Reader) explain(ctx context.Context) error {
-	to := r.ahead[0].record.Offset
+	to := r.first()
 	if to == r.next {
 		return nil
 	}
@@ -193,9 +204,7 @@ func (r *Reader) explain(ctx context.Context) error {
 
 // deliver hands out the record ahead.
 func (r *Reader) deliver() (event.Record, error) {
-	d := r.ahead[0]
-	r.ahead[0] = delivery{} // its content is the caller's to keep or to let go
-	r.ahead = r.ahead[1:]
+	d := r.ahead.pop()
 	r.next = d.record.Offset + 1
 	r.client.metrics.read.WithLabelValues(r.topic).Inc()
 	if d.void {
