@@ -73,7 +73,8 @@
 //
 //	to tag       s3:GetObjectTagging, s3:PutObjectTagging
 //	to delete    s3:DeleteObject, and s3:GetObjectTagging with a hold tag
-//	to erase     those to delete, and s3:ListBucketVersions
+//	to erase     those to delete, and s3:ListBucketVersions; where versions cannot
+//	             be listed, s3:ListBucket to find what an archive holds
 //	with locks   s3:GetObjectRetention, s3:GetObjectLegalHold, to tell them from
 //	             a denial
 //
@@ -87,7 +88,8 @@
 // own: read into memory from where they are, checked to be whole, then put with
 // their digest, which S3 compares and keeps. They share the memory of the selfies,
 // of which they hold at most a quarter. It needs s3:PutObject, and for a KMS key
-// kms:GenerateDataKey.
+// kms:GenerateDataKey. It never deletes: to erase what it holds of a person, a Store
+// of its bucket finds the keys below a prefix (Keys) and erases each.
 //
 // # Errors
 //

@@ -105,27 +105,42 @@ type versionID struct {
 // bucket that has never had versions an object has the id null, and a store that
 // knows no versions has none to return.
 func (s *Store) versions(ctx context.Context, ref Ref) (versions, markers []string, _ *Error) {
-	query := url.Values{"versions": {""}, "prefix": {ref.Key}}
-	for {
-		got, fault := s.exchange(ctx, request{method: http.MethodGet, ref: Ref{Bucket: ref.Bucket}, query: query})
-		switch {
-		case fault != nil && fault.Code == "NotImplemented":
-			return nil, nil, nil
-		case fault != nil && fault.Code == accessDenied:
-			fault.Err = errNoVersions
-			return nil, nil, fault
-		case fault != nil:
-			return nil, nil, fault
-		}
-		var page versionPage
-		if err := xml.Unmarshal(got.body, &page); err != nil {
-			return nil, nil, &Error{Kind: Fault, Err: errStrangeVersions}
-		}
+	fault := s.versionPages(ctx, ref.Bucket, ref.Key, func(page versionPage) (more bool) {
 		versions = append(versions, idsOf(page.Versions, ref.Key)...)
 		markers = append(markers, idsOf(page.Markers, ref.Key)...)
 		// Keys come in order, so those that only begin like ours come after it.
-		if !page.IsTruncated || page.NextKeyMarker != ref.Key {
-			return versions, markers, nil
+		return page.NextKeyMarker == ref.Key
+	})
+	if fault != nil && fault.Code != notImplemented {
+		return nil, nil, fault
+	}
+	return versions, markers, nil
+}
+
+// notImplemented is the code of a store that does not know what is asked for.
+const notImplemented = "NotImplemented"
+
+// versionPages hands the pages of the versions of all keys with a prefix to take, in
+// order, until there is no other or take wants no more.
+func (s *Store) versionPages(ctx context.Context, bucket, prefix string, take func(versionPage) (more bool)) *Error {
+	query := url.Values{"versions": {""}, "prefix": {prefix}}
+	for {
+		got, fault := s.exchange(ctx, request{method: http.MethodGet, ref: Ref{Bucket: bucket}, query: query})
+		if fault != nil {
+			if fault.Code == accessDenied {
+				fault.Err = errNoVersions
+			}
+			return fault
+		}
+		var page versionPage
+		if err := xml.Unmarshal(got.body, &page); err != nil {
+			return &Error{Kind: Fault, Err: errStrangeVersions}
+		}
+		if !take(page) || !page.IsTruncated {
+			return nil
+		}
+		if page.NextKeyMarker == query.Get("key-marker") && page.NextVersionIDMarker == query.Get("version-id-marker") {
+			return &Error{Kind: Fault, Err: errStrangeVersions} // it would not end
 		}
 		query.Set("key-marker", page.NextKeyMarker)
 		query.Set("version-id-marker", page.NextVersionIDMarker)
