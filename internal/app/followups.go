@@ -48,6 +48,43 @@ func archives(archive *storage.Archive) map[event.Vendor]pipeline.Archive {
 	}
 }
 
+// Archived is what the archive holds, for whoever is to erase it.
+type Archived struct {
+	*storage.Store
+	Bucket string
+	prefix string
+}
+
+// OpenArchived returns what the archive that the settings name holds, nil if they
+// name none. A vendor that is not enabled any more may have left something there. It
+// makes no request.
+func OpenArchived(ctx context.Context, c config.Config) (*Archived, error) {
+	s, a := c.Selfies, c.Vendors.Checkout.FollowUps.Archive
+	if a.Bucket == "" {
+		return nil, nil //nolint:nilnil // no archive is no fault
+	}
+	if a.Region == "" {
+		a.Region = s.Region
+	}
+	store, err := storage.Open(ctx, storage.Config{
+		Endpoint: s.Endpoint, Region: a.Region, PathStyle: s.PathStyle, Bucket: a.Bucket, Timeout: s.Timeout,
+		AfterVerdict: storage.AfterVerdict{HoldTag: s.AfterVerdict.HoldTag},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("vendors.checkout.archive: %w", err)
+	}
+	return &Archived{Store: store, Bucket: a.Bucket, prefix: a.Prefix}, nil
+}
+
+// Of returns the keys of a request's pictures. Every error is a *storage.Error.
+func (a *Archived) Of(ctx context.Context, requestID string) ([]string, error) {
+	folder := pipeline.ArchiveFolder(requestID)
+	if a.prefix != "" {
+		folder = a.prefix + "/" + folder
+	}
+	return a.Keys(ctx, a.Bucket, folder)
+}
+
 // followUps returns what is done after the verdicts of the enabled vendors.
 func followUps(c config.Config) map[event.Vendor]pipeline.FollowUpConfig {
 	s := c.Vendors.Checkout.FollowUps

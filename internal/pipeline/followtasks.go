@@ -101,13 +101,20 @@ func (p *Pipeline) archiveAll(ctx context.Context, keep Archive, f followed) err
 }
 
 // archiveKey is where a picture of a request is kept: always in the same place, so
-// that a repeat replaces it. A request id that is a step in a path to whoever reads
-// keys as paths has a mark in front that no request id holds.
+// that a repeat replaces it.
 func archiveKey(requestID string, picture vendors.Picture) string {
+	return ArchiveFolder(requestID) + picture.Attempt + "/" + picture.Name
+}
+
+// ArchiveFolder returns what the keys of all pictures of a request begin with in the
+// archive, and those of no other request: it ends with a slash. A request id that is
+// a step in a path to whoever reads keys as paths has a mark in front that no request
+// id holds.
+func ArchiveFolder(requestID string) string {
 	if strings.Trim(requestID, ".") == "" {
 		requestID = "~" + requestID
 	}
-	return requestID + "/" + picture.Attempt + "/" + picture.Name
+	return requestID + "/"
 }
 
 // checkAudit asks for the verdict again, and publishes the revision if it is
