@@ -2,11 +2,9 @@ package main
 
 import (
 	"bufio"
-	"context"
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"slices"
 	"strings"
 
@@ -17,7 +15,6 @@ import (
 	"reauth/internal/config"
 	"reauth/internal/connect"
 	"reauth/internal/event"
-	"reauth/internal/stream"
 )
 
 // eraseOptions are the flags of erase.
@@ -42,37 +39,59 @@ func newErase(s *settings) *cobra.Command {
 	var o eraseOptions
 	cmd := &cobra.Command{
 		Use:   "erase (--request ID | --subject ID)...",
-		Short: "Erase what vendors and the bucket hold of a person",
+		Short: "Erase what vendors, the archive and the bucket hold of a person",
 		Long: `erase looks in the topics of requests, the results, the dead letters and the
 ledger for requests, by their ids or by the person (submission_id or
 applicant_id), and has the vendors delete what they keep of each authentication
-that a record names. With --selfies it deletes the selfies too: the version that
-the request names, or every version at its key. An object that carries the hold
-tag (selfies.after_verdict.hold_tag), or that S3's Object Lock protects, stays.
-The picture that a selfie was compared with is never touched.
+that a record names. Then it deletes the pictures of the face that the consumer
+has archived of these requests (vendors.checkout.archive, as it is set now), every
+version of them; with --selfies the selfies too: the version that the request
+names, or every version at its key. An object that carries the hold tag
+(selfies.after_verdict.hold_tag), or that S3's Object Lock protects, stays. The
+picture that a selfie was compared with is never touched.
+
+The archive is searched by request id, also if no record names the request any
+more: by --subject alone pictures are found only while records tell whose they
+are. A consumer that has not archived all pictures of a request yet cannot be told
+to leave it: then there is a line with the outcome pending, and when it tries next.
+Once the vendor has erased them it finds none, and gives up some hours later, or
+after anonymise_after, which its log and an alert tell. What it was fetching just
+then may still come: give the same command again when it is done.
 
 Not every vendor offers to erase: Argos and Checkout.com do, FACEKI and Amazon
 Rekognition do not, and then the command says so. An authentication that no
 record names any more cannot be found: run it while the topics hold the
 requests. A request without a result is left alone, since its call may be
-under way: wait for its result, or give --include-open.
+under way: wait for its result, or give --include-open, which leaves alone what
+comes of that call.
 
 Each thing that was erased, or could not be, is one line of JSON on standard
-output, to be kept as a proof: when, what (authentication, selfie or request),
-request, subject and vendor reference, and the outcome. Of a selfie it has the
-bucket and, as object_sha256, the SHA-256 of bucket, slash and key: who knows
-the key can tell that it was this one. It says nothing else about the person.
+output, to be kept as a proof: when, what (authentication, picture, selfie or
+request), request, subject and vendor reference, and the outcome. Of a picture and
+a selfie it has the bucket and, as object_sha256, the SHA-256 of bucket, slash and
+key: who knows the key can tell that it was this one. It says nothing else about
+the person.
 
 Outcomes: erased; gone (there was nothing left); held; failed, with the error;
 not_offered (the vendor cannot erase); not_enabled (the settings do not enable
-the vendor, or no record names it); open (no result yet); not_found (no record
-names the request or subject); unknown_call (nobody knows what came of a call,
-so the vendor may hold an authentication that no record names); unknown_key (a
-selfie was read, and no record says which); would_erase, with --dry-run. After
-any but erased and gone the exit code is 4, but for a dry run.
+the vendor, or no record names it); open (no result yet); pending (pictures are
+still to be archived); not_found (no record names the request or subject);
+unknown_call (nobody knows what came of a call, so the vendor may hold an
+authentication that no record names); unknown_key (a selfie was read, and no
+record says which); would_erase, with --dry-run. After any but erased and gone
+the exit code is 4, but for a dry run.
 
-Records in Kafka cannot be erased. They hold ids, and what the request said,
-until the topic's retention has passed; the command says until when.
+It does not erase:
+  - records in Kafka. They hold ids, and what the request said, until the topic's
+    retention has passed; the command says until when.
+  - logs, which name requests by their ids, and copies of buckets and topics, such
+    as backups and replicas.
+  - what a vendor keeps by its own terms after it was asked to erase, and what a
+    person was enrolled with there.
+  - archived pictures in another bucket, or under another prefix, than are set now.
+
+What the credentials need to be granted in the archive stands with its setting. A
+dry run lists what it holds, and so needs s3:ListBucketVersions, too.
 
 The vendor counts a deletion like a call, so this competes with the consumers
 for the quota: --rate keeps it to one a second, and must be within the limits
@@ -129,7 +148,7 @@ func (o *eraseOptions) run(cmd *cobra.Command, c config.Config) (err error) {
 		return err
 	}
 	defer e.close()
-	if err := o.confirm(cmd, f); err != nil {
+	if err := o.confirm(cmd, f, e.archive != nil); err != nil {
 		return err
 	}
 	err = e.all(cmd.Context(), f.traces(), f.missing())
@@ -236,36 +255,20 @@ func checkSubject(id string) error {
 }
 
 // confirm shows what was found and asks for a yes, unless that is not wanted.
-func (o *eraseOptions) confirm(cmd *cobra.Command, f *traceFinder) error {
-	fmt.Fprintf(cmd.ErrOrStderr(), "found %s\n", f.words(o.selfies))
-	if o.yes || o.dryRun || len(f.found) == 0 {
+func (o *eraseOptions) confirm(cmd *cobra.Command, f *traceFinder, archived bool) error {
+	words, nothing := f.words(o.selfies), len(f.found) == 0
+	if archived {
+		words += "; with what the archive holds of them"
+		nothing = nothing && len(o.requests) == 0 // it is asked for their ids, too
+	}
+	fmt.Fprintf(cmd.ErrOrStderr(), "found %s\n", words)
+	if o.yes || o.dryRun || nothing {
 		return nil
 	}
 	if err := confirm(cmd.Context(), cmd.InOrStdin(), cmd.ErrOrStderr(), "erase this for good?"); err != nil {
 		return fmt.Errorf("%w: nothing was erased", err)
 	}
 	return nil
-}
-
-// report says what came of it, and until when the records remain.
-func (o *eraseOptions) report(ctx context.Context, w io.Writer, client *stream.Client, f *traceFinder, proofs *proofWriter) error {
-	rows := []string{"outcome\tthings"}
-	for _, outcome := range slices.Sorted(maps.Keys(proofs.outcomes)) {
-		rows = append(rows, fmt.Sprintf("%s\t%d", outcome, proofs.outcomes[outcome]))
-	}
-	err := table(w, rows...)
-	// It matters most after a signal, too.
-	asking, cancel := context.WithTimeout(context.WithoutCancel(ctx), reachTime)
-	defer cancel()
-	kept, keptErr := f.kept(asking, client)
-	if keptErr == nil && len(kept) > 1 {
-		fmt.Fprintln(w, "\nKafka's records about these requests cannot be erased; they go when their topics' retention has passed:")
-		keptErr = table(w, kept...)
-	}
-	if n := proofs.left(); n > 0 && !o.dryRun {
-		err = errors.Join(err, fmt.Errorf("%w: %s of %d", errIncomplete, count(n, "thing"), proofs.written))
-	}
-	return errors.Join(err, keptErr)
 }
 
 // loadVendors reads the settings of the vendors, too.

@@ -32,3 +32,18 @@ func TestErasureOnATerminalIsAskedFor(t *testing.T) {
 		}
 	}
 }
+
+// No record names the request, and the archive may hold pictures of it.
+func TestErasureFromTheArchiveAloneIsAskedForToo(t *testing.T) {
+	b := newArchiveBench(t, plainArchive)
+	b.picture("r-1", "face_image-1")
+	user, terminal := openTerminal(t)
+	fmt.Fprint(user, "n\n")
+	errs := newConsole()
+	var out bytes.Buffer
+	code := execute(t.Context(), []string{"erase", "--request", "r-1"}, world{in: terminal, out: &out, err: errs, environ: b.environ()})
+	if code != exitFailed || out.Len() > 0 || !strings.Contains(errs.String(), "not confirmed: nothing was erased") {
+		t.Errorf("exit code %d, proofs %q, standard error:\n%s", code, out.String(), errs)
+	}
+	b.wantLeft("faces/zoe/r-1/fatp_1/face_image-1.jpg")
+}

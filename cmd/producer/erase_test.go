@@ -35,6 +35,7 @@ type eraseBench struct {
 	s3      *s3.Client
 	vendor  string // URLs
 	store   string
+	more    []string // settings
 }
 
 // zoe's data must not be in any proof.
@@ -59,7 +60,8 @@ func newEraseBench(t *testing.T) *eraseBench {
 	if b.adapter, err = argos.New(argos.Config{BaseURL: b.vendor, APIKey: func() (string, error) { return "key-1", nil }, Client: client}); err != nil {
 		t.Fatal(err)
 	}
-	sim, err := s3sim.New(s3sim.Config{Knobs: s3sim.DefaultKnobs(), Buckets: []string{"selfies", "versioned"}, Versioned: []string{"versioned"}, Prefix: "scripted/"})
+	sim, err := s3sim.New(s3sim.Config{Knobs: s3sim.DefaultKnobs(), Prefix: "scripted/",
+		Buckets: []string{"selfies", "versioned", plainArchive, versionedArchive}, Versioned: []string{"versioned", versionedArchive}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,7 +79,7 @@ func newEraseBench(t *testing.T) *eraseBench {
 }
 
 func (b *eraseBench) environ() []string {
-	return append(b.bench.environ(),
+	return append(slices.Concat(b.bench.environ(), b.more),
 		"REAUTH_VENDORS__ARGOS__BASE_URL="+b.vendor, "REAUTH_VENDORS__ARGOS__API_KEY=key-1",
 		"REAUTH_VENDORS__FACEKI__ENABLED=true", "REAUTH_VENDORS__FACEKI__LIMITS=none", "REAUTH_VENDORS__FACEKI__BASE_URL=http://127.0.0.1:1",
 		"REAUTH_VENDORS__FACEKI__CLIENT_ID=id", "REAUTH_VENDORS__FACEKI__CLIENT_SECRET=secret",

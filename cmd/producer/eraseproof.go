@@ -27,7 +27,9 @@ type proof struct {
 	// Versions of the object were erased.
 	Versions int     `json:"versions,omitempty"`
 	Outcome  outcome `json:"outcome"`
-	Error    string  `json:"error,omitempty"`
+	// Due is when the consumer tries next what is pending.
+	Due   time.Time `json:"due,omitzero"`
+	Error string    `json:"error,omitempty"`
 }
 
 // what is the kind of a thing.
@@ -36,6 +38,8 @@ type what string
 const (
 	whatAuthentication what = "authentication"
 	whatSelfie         what = "selfie"
+	// whatPicture is one that the consumer has archived, or all of a request.
+	whatPicture what = "picture"
 	// whatRequest is all that there may be of a request or a subject.
 	whatRequest what = "request"
 )
@@ -51,6 +55,7 @@ const (
 	outcomeNotOffered  outcome = "not_offered"
 	outcomeNotEnabled  outcome = "not_enabled"
 	outcomeOpen        outcome = "open"
+	outcomePending     outcome = "pending"
 	outcomeNotFound    outcome = "not_found"
 	outcomeUnknownCall outcome = "unknown_call"
 	outcomeUnknownKey  outcome = "unknown_key"

@@ -26,6 +26,7 @@ type eraser struct {
 	adapters map[event.Vendor]vendors.Adapter
 	timeouts map[event.Vendor]time.Duration
 	store    *storage.Store // nil without selfies, and in a dry run
+	archive  *app.Archived  // nil if there is none
 	pace     pacer
 	proofs   *proofWriter
 
@@ -45,6 +46,9 @@ func (e *eraser) open(ctx context.Context, c config.Config) (err error) {
 	for name := range e.adapters {
 		e.timeouts[name] = c.Vendors.Of(name).Timeout
 	}
+	if e.archive, err = app.OpenArchived(ctx, c); err != nil {
+		return err
+	}
 	if e.selfies && !e.dryRun {
 		e.store, err = app.OpenStore(ctx, c, nil)
 	}
@@ -52,6 +56,9 @@ func (e *eraser) open(ctx context.Context, c config.Config) (err error) {
 }
 
 func (e *eraser) close() {
+	if e.archive != nil {
+		e.archive.Close()
+	}
 	if e.store != nil {
 		e.store.Close()
 	}
@@ -63,6 +70,12 @@ func (e *eraser) all(ctx context.Context, traces []*trace, missing []proof) erro
 	for _, p := range missing {
 		if err := e.proofs.write(p); err != nil {
 			return err
+		}
+		// The archive may hold pictures for longer than the topics hold records.
+		if p.RequestID != "" {
+			if err := e.pictures(ctx, p); err != nil {
+				return err
+			}
 		}
 	}
 	for _, t := range traces {
@@ -95,6 +108,13 @@ func (e *eraser) one(ctx context.Context, t *trace, about proof) error {
 		}
 	}
 	if err := e.authentications(ctx, t, about); err != nil {
+		return err
+	}
+	// After the vendor has erased, the consumer finds no more pictures to archive.
+	if err := e.toArchive(t, about); err != nil {
+		return err
+	}
+	if err := e.pictures(ctx, about); err != nil {
 		return err
 	}
 	if !e.selfies {
@@ -192,23 +212,27 @@ func (e *eraser) objects(ctx context.Context, t *trace, about proof) error {
 		if ref.Bucket == "" {
 			ref.Bucket = e.defaultBucket
 		}
-		p := about
-		p.Bucket, p.ObjectSHA256, p.Outcome = ref.Bucket, objectSHA256(ref.Bucket, ref.Key), outcomeWouldErase
-		if !e.dryRun {
-			erased, err := e.store.Erase(ctx, ref)
-			if ctx.Err() != nil {
-				return context.Cause(ctx)
-			}
-			p.Versions, p.Outcome = erased.Deleted, outcomeOf(erased)
-			if err != nil {
-				p.Outcome, p.Error = outcomeFailed, err.Error()
-			}
-		}
-		if err := e.proofs.write(p); err != nil {
+		if err := e.object(ctx, e.store, ref, about); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// object erases one object.
+func (e *eraser) object(ctx context.Context, store *storage.Store, ref storage.Ref, about proof) error {
+	about.Bucket, about.ObjectSHA256, about.Outcome = ref.Bucket, objectSHA256(ref.Bucket, ref.Key), outcomeWouldErase
+	if !e.dryRun {
+		erased, err := store.Erase(ctx, ref)
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		about.Versions, about.Outcome = erased.Deleted, outcomeOf(erased)
+		if err != nil {
+			about.Outcome, about.Error = outcomeFailed, err.Error()
+		}
+	}
+	return e.proofs.write(about)
 }
 
 func outcomeOf(e storage.Erasure) outcome {

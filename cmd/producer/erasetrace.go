@@ -22,6 +22,8 @@ type trace struct {
 	called, read bool
 	// unsure: nobody knows what came of a call.
 	unsure bool
+	// followUps are what is left to be done after the verdict, by reference.
+	followUps map[string]ledger.FollowUp
 
 	// outcome is that of the last end of the request, empty before there is one.
 	outcome event.Outcome
@@ -85,10 +87,42 @@ func (t *trace) seeLedger(r ledger.Record) {
 	t.refer(r.Reference)
 	t.called = t.called || r.Calls > 0
 	t.unsure = t.unsure || r.Unknown
+	if f := r.FollowUp; f != nil {
+		t.seeFollowUp(*f)
+	}
 	if a := r.Answer; a != nil {
 		t.refer(a.Reference)
 		t.called = t.called || a.Calls > 0
 		t.read = t.read || a.SHA256 != ""
 		t.end(a.Outcome, a.CompletedAt)
 	}
+}
+
+// seeFollowUp takes in what is left to be done. It is written again and again, and
+// may be the only record that is left of an authentication.
+func (t *trace) seeFollowUp(f ledger.FollowUp) {
+	if t.vendor == "" {
+		t.vendor = f.Vendor
+	}
+	t.refer(f.Reference)
+	t.called = true
+	t.end(f.Outcome, f.Answered)
+	if known, ok := t.followUps[f.Reference]; ok && f.Number < known.Number {
+		return // of a former owner, or read again
+	}
+	if t.followUps == nil {
+		t.followUps = make(map[string]ledger.FollowUp)
+	}
+	t.followUps[f.Reference] = f
+}
+
+// toArchive returns when the consumer is to archive pictures that it has not
+// archived yet, zero if there are none.
+func (t *trace) toArchive() (due time.Time) {
+	for _, f := range t.followUps {
+		if f.Archive.After(due) {
+			due = f.Archive
+		}
+	}
+	return due
 }

@@ -23,7 +23,7 @@ func newRoot(w world) *cobra.Command {
 		Short: "Publish campaigns of face re-authentication requests and look after them",
 		Long: `producer publishes the requests of a manifest to Kafka as one campaign, watches
 a campaign until every request has its result, shows the history of one request,
-lists dead letters or sends them back, erases what vendors and the bucket hold of
+lists dead letters or sends them back, erases what vendors and buckets hold of
 a person, takes requests back (withdraw), and steers the running consumers: pause,
 resume, rate and weight.
 

@@ -83,8 +83,11 @@ func (f *FollowUps) describe(g group) {
 		gone there some day. Endpoint, addressing and credentials are those of the selfies; the credentials need
 		s3:PutObject, and with a KMS key kms:GenerateDataKey. An object's key is the prefix, the request id, the vendor's id
 		of the attempt and the name of the picture, such as faces/r-1/fatp_x/face_image-1.jpg. consumer check writes a small
-		object, reauth-check.txt under the prefix. Nothing here ever deletes from it, producer erase neither: give the bucket
-		a lifecycle rule.`, f.Archive.describe)
+		object, reauth-check.txt under the prefix. The consumer never deletes from it: give the bucket a lifecycle rule.
+		producer erase deletes what is there of a person, but for what selfies.after_verdict.hold_tag or S3's Object Lock
+		keeps. Its credentials need s3:ListBucketVersions and s3:DeleteObject, with a hold tag s3:GetObjectTagging, and where
+		the bucket keeps versions s3:DeleteObjectVersion and s3:GetObjectVersionTagging; with locks s3:GetObjectRetention and
+		s3:GetObjectLegalHold, to tell them from a denial.`, f.Archive.describe)
 }
 
 func (a *Archive) describe(g group) {

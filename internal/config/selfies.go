@@ -128,8 +128,9 @@ func (a *AfterVerdict) describe(g group) {
 		`Key of the tag that tag adds; its value is the outcome. A lifecycle rule of the bucket can act on it. The other
 		tags stay; S3 allows ten.`, tagKey)
 	one(g, &a.HoldTag, texts, "hold_tag", "legal-hold",
-		`Key of a tag that keeps a selfie as it is, neither tagged nor deleted, unless its value is false or off. S3's Object
-		Lock does so in any case. Empty: no tag is looked for, and delete needs no s3:GetObjectTagging.`, optional(tagKey))
+		`Key of a tag that keeps a selfie as it is, neither tagged nor deleted, unless its value is false or off; producer erase
+		heeds it in the archive, too. S3's Object Lock does so in any case. Empty: no tag is looked for, and delete needs no
+		s3:GetObjectTagging.`, optional(tagKey))
 }
 
 // tagKey admits what S3 accepts as the key of a tag everywhere (Amazon S3 user

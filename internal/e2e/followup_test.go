@@ -88,6 +88,19 @@ func TestVerdictsAreFollowedUp(t *testing.T) {
 		}
 	}
 	consumers[0].stop()
+	w.erasesFromTheArchive(requests[0].RequestID, pictures)
+}
+
+// erasesFromTheArchive has the producer erase what is kept of a request.
+func (w *world) erasesFromTheArchive(requestID string, pictures map[string][]byte) {
+	w.t.Helper()
+	r := w.producer("erase", "--request", requestID, "--yes", "--rate", "5/s")
+	for key := range pictures {
+		erased := w.archived(key) == nil
+		if its := strings.HasPrefix(key, "faces/e2e/"+requestID+"/"); erased != its {
+			w.t.Errorf("after the erasure of %s: %s is erased: %t; the proof is\n%s", requestID, key, erased, r.out)
+		}
+	}
 }
 
 // picturesTaken returns the pictures of the persons who were recorded, by their
