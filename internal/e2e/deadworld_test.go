@@ -17,7 +17,7 @@ import (
 // for good.
 const (
 	failsTwice  = "error-image_processing_error-twice"
-	isRefused   = "error-never_heard_of-always"
+	isRefused   = "error-invalid_data_format-always"
 	maxAttempts = 2
 )
 

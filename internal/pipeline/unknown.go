@@ -186,10 +186,14 @@ func (p *Pipeline) listed(it *item) time.Time {
 	return it.unknownSince.Add(2 * p.lines[it.request.Vendor].lane.Timeout())
 }
 
-// out says whether the vendor could not be asked, or had no answer at all.
+// out says whether the vendor could not be asked, or had no answer at all, or none
+// that says anything.
 func out(err error) bool {
 	var fault *vendors.Error
-	return errors.As(err, &fault) && fault.Kind == vendors.Transient && (fault.Err != nil || fault.Status >= 500)
+	if !errors.As(err, &fault) {
+		return false
+	}
+	return fault.Kind == vendors.Unexplained || fault.Kind == vendors.Transient && (fault.Err != nil || fault.Status >= 500)
 }
 
 // find asks the vendor for the authentication that a lost call may have made;

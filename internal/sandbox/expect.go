@@ -99,16 +99,16 @@ func expectError(m vendorsim.Mishap) Expectation {
 		return end(event.Ineligible, event.SubjectUnknown)
 	case "invalid_submission_status":
 		return end(event.Ineligible, event.SubjectNotApproved)
-	case "image_processing_error", "detection_server_error", "data_processing_error":
-		if again {
-			return expectVerdict(argossim.Verdict{})
-		}
-		return exhausted
+	case "invalid_data_format":
+		return end(event.Failed, event.RequestRefused)
 	case "invalid_projectid", "required_field_missing":
 		if again {
 			return expectVerdict(argossim.Verdict{})
 		}
 		return Expectation{}
 	}
-	return end(event.Failed, event.RequestRefused)
+	if again { // what may pass, and what is new
+		return expectVerdict(argossim.Verdict{})
+	}
+	return exhausted
 }

@@ -178,7 +178,7 @@ func (b *breaker) end(done func(error), err error, elapsed time.Duration) {
 	case fault.Kind == Refused:
 		done(nil) // the vendor is well: it answered
 	default:
-		done(errNoEvidence) // throttled and lane faults have ways of their own
+		done(errNoEvidence) // the other kinds have ways of their own
 	}
 	if b.state() == BreakerHalfOpen {
 		b.wake() // an excluded probe changes no state, but leaves room

@@ -49,6 +49,7 @@ type Lane struct {
 	breaker  *breaker
 	ceiling  *ceiling
 	demand   demand
+	row      unexplainedRow
 
 	mu      sync.Mutex // guards what follows
 	quota   quota
@@ -174,7 +175,9 @@ func (l *Lane) Call(ctx context.Context, p *Permit, c Call, may func() error) (V
 	defer cancel()
 	start := time.Now()
 	v, err := l.adapter.Authenticate(p.watch(ctx), c)
-	p.end(err, time.Since(start))
+	elapsed := time.Since(start)
+	err, ofLane := l.row.judge(c.RequestID, err, l.Fault() != nil)
+	p.end(ofLane, elapsed)
 	return v, err
 }
 

@@ -26,7 +26,7 @@ type laneMetrics struct {
 
 // callResults are the values of the label result: how calls can end.
 var callResults = []string{
-	"verdict", Transient.String(), Throttled.String(), LaneFault.String(), Refused.String(), "interrupted",
+	"verdict", Transient.String(), Throttled.String(), LaneFault.String(), Refused.String(), Unexplained.String(), "interrupted",
 }
 
 // callSeconds reach from a quick verdict to the longest timeout in use.

@@ -206,6 +206,11 @@ const (
 	// Refused: this request can never succeed, and neither the selfie nor
 	// the subject is to blame (the vendor does not understand the call).
 	Refused
+	// Unexplained: an answer that the vendor is not known to give, as from a
+	// gateway before it, or a code that is new. It says nothing about the
+	// request. One of it is like a Transient; when requests in a row get one
+	// the lane pauses as for a LaneFault (unexplained.go).
+	Unexplained
 )
 
 // String returns the kind as it stands in logs and metric labels.
@@ -219,6 +224,8 @@ func (k Kind) String() string {
 		return "lane_fault"
 	case Refused:
 		return "refused"
+	case Unexplained:
+		return "unexplained"
 	}
 	return fmt.Sprintf("Kind(%d)", uint8(k))
 }

@@ -125,7 +125,8 @@ var statuses = []struct {
 }
 
 // meaningOfStatus is for an answer without a known code. A 2xx is never a
-// success here: that takes a verdict.
+// success here: that takes a verdict. A 4xx that is not in the table need not be
+// the vendor's, and whoever gives it has by HTTP's meaning not done what was asked.
 func meaningOfStatus(status int) (code string, m meaning) {
 	for _, row := range statuses {
 		if row.status == status {
@@ -138,7 +139,7 @@ func meaningOfStatus(status int) (code string, m meaning) {
 	case 3:
 		return codeRedirected, meaning{kind: vendors.LaneFault}
 	case 4:
-		return "", meaning{kind: vendors.Refused}
+		return "", meaning{kind: vendors.Unexplained}
 	}
 	return "", meaning{kind: vendors.Transient, unknown: true}
 }

@@ -30,8 +30,7 @@ func TestConformance(t *testing.T) {
 			http.StatusRequestTimeout:        {Kind: vendors.Transient, Unknown: true},
 			http.StatusRequestEntityTooLarge: {Outcome: event.Unusable},
 			http.StatusProxyAuthRequired:     {Kind: vendors.LaneFault},
-			http.StatusConflict:              {Kind: vendors.Refused},
-			http.StatusUnprocessableEntity:   {Kind: vendors.Refused},
+			http.StatusConflict:              {Kind: vendors.Unexplained},
 		},
 	})
 }

@@ -133,12 +133,15 @@ func meaningOf(answer vendors.Answer, o object) (code string, m meaning) {
 		// An error of theirs on a 5xx may hide more than it says.
 		m.unknown = m.unknown || m.kind == vendors.Transient && answer.Status >= 500
 		return code, m
-	case answer.Status == http.StatusBadRequest && answer.Err != nil:
-		// The code that would have decided is in the part that is missing.
-		return codeUnreadable, meaning{kind: vendors.Transient, unknown: true}
 	}
 	code, m = meaningOfStatus(answer.Status)
 	switch {
+	case m.kind == vendors.Unexplained && answer.Err != nil:
+		// The code that would have decided is in the part that is missing.
+		return codeUnreadable, meaning{kind: vendors.Transient, unknown: true}
+	case m.kind == vendors.Unexplained:
+		// An error code is the vendor's own word: it has looked at the call.
+		m.unknown = o.text("errorcode", "error_code", "code") != ""
 	case answer.Status == http.StatusForbidden:
 		code = forbidden(o.text("message", "errormessage", "errorcode"))
 	case answer.Status/100 == 2 && len(o) == 0:

@@ -132,7 +132,7 @@ func TestDocumentedCodes(t *testing.T) {
 		"image_processing_error":    "transient",
 		"detection_server_error":    "transient",
 		"data_processing_error":     "transient, unknown",
-		"a_code_of_next_year":       "refused",
+		"a_code_of_next_year":       "unexplained, unknown",
 	} {
 		v, err := read(400, `{"errorCode":"`+code+`"}`)
 		var got string

@@ -25,7 +25,9 @@
 //	Names of the error fields of POST                             A   those of GET, DELETE and
 //	                                                                  the other modules, all tried
 //	403 "Forbidden": key; 403 "… explicit deny": address; 413     D
-//	Other statuses                                                A   as HTTP means them
+//	Other statuses                                                A   as HTTP means them; a 4xx that is
+//	                                                                  left is Unexplained
+//	A new error code: the vendor has looked at the call           A   Unexplained, and Find settles it
 //	429 when a limit is exceeded, with Retry-After                A   bounded by vendors.MaxRetryAfter
 //	5,000 calls a second, 200,000 a day per key, counted from     G   the lane's limits
 //	  00:00 UTC; not repeated on current pages

@@ -65,7 +65,7 @@ func TestSimulatedVendor(t *testing.T) {
 		"sub-error-data_processing_error-code": {vendors.Transient, true},
 		"sub-error-image_processing_error":     {vendors.Transient, false},
 		"sub-error-Invalid_projectId-text":     {vendors.LaneFault, false},
-		"sub-error-never_heard_of-code":        {vendors.Refused, false},
+		"sub-error-never_heard_of-code":        {vendors.Unexplained, true},
 		"sub-429":                              {vendors.Throttled, false},
 		"sub-500":                              {vendors.Transient, true},
 		"sub-502":                              {vendors.Transient, true},

@@ -160,7 +160,7 @@ func (o *oauth) fault(answer vendors.Answer) error {
 		kind = vendors.Transient
 	case status/100 != 2:
 		m := meaningOf(status)
-		if code, kind = m.code, m.kind; kind == vendors.Refused {
+		if code, kind = m.code, m.kind; kind == vendors.Unexplained {
 			kind = vendors.LaneFault
 		}
 	}

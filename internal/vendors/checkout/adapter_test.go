@@ -155,12 +155,13 @@ func TestRefusals(t *testing.T) {
 		{422, codes("redirect_url__invalid"), "refused "},
 		{422, codes("the applicant Jane"), "refused "},
 		{422, codes("applicant_id__aplt_canary_person_1"), "refused "},
-		{422, "", "refused "},
+		{422, "", "unexplained "},
 		{400, codes("user_journey_id__invalid_format"), "lane_fault configuration_refused"},
 		{400, codes("user_journey_id__invalid_format", "applicant_id__invalid_format"), "refused "},
 		{400, codes("applicant_id__invalid_format"), "refused "},
 		{400, codes("organization__no_configuration"), "refused "},
-		{400, "", "refused "},
+		{400, "", "unexplained "},
+		{410, "", "unexplained "},
 		{401, "", "lane_fault token_refused"},
 		{402, "", "lane_fault payment_required"},
 		{403, "", "lane_fault forbidden"},
@@ -168,7 +169,7 @@ func TestRefusals(t *testing.T) {
 		{405, "", "lane_fault wrong_address"},
 		{407, "", "lane_fault proxy_authentication_required"},
 		{408, "", "transient , unknown"},
-		{409, "", "refused "},
+		{409, "", "unexplained "},
 		{429, "", "throttled "},
 		{500, codes("applicant_id__not_found"), "transient , unknown"},
 		{503, "<html>", "transient , unknown"},
@@ -198,8 +199,8 @@ func TestGoneIsOnlyWhatTheVendorSaysIs(t *testing.T) {
 			want   string
 		}{
 			"header": {theirs, "ineligible subject_unknown"}, "body": {coded, "ineligible subject_unknown"},
-			"nothing": {saying(404, ""), "transient wrong_address"}, "page": {saying(404, "<html>"), "transient wrong_address"},
-			"empty object": {saying(404, "{}"), "transient wrong_address"},
+			"nothing": {saying(404, ""), "unexplained wrong_address"}, "page": {saying(404, "<html>"), "unexplained wrong_address"},
+			"empty object": {saying(404, "{}"), "unexplained wrong_address"},
 		} {
 			h := newHosted()
 			a := h.adapter(t, nil)
@@ -248,7 +249,7 @@ func TestReview(t *testing.T) {
 	want(t, summary(t, vendors.Verdict{}, err), "refused not_found")
 	h.answer = saying(404, "<html>")
 	_, err = a.Review(t.Context(), "fav_1")
-	want(t, summary(t, vendors.Verdict{}, err), "transient wrong_address")
+	want(t, summary(t, vendors.Verdict{}, err), "unexplained wrong_address")
 	h.answer = saying(422, `{"error_codes":["applicant__anonymized"]}`)
 	_, err = a.Review(t.Context(), "fav_1")
 	want(t, summary(t, vendors.Verdict{}, err), "refused ")
@@ -270,7 +271,7 @@ func TestErase(t *testing.T) {
 	}{
 		{saying(404, `{"error_type":"not_found"}`), ""},
 		{saying(422, `{"error_codes":["face_authentication__already_anonymized"]}`), ""},
-		{saying(404, "<html>"), "transient wrong_address"},
+		{saying(404, "<html>"), "unexplained wrong_address"},
 		{saying(422, `{"error_codes":["status__not_final"]}`), "refused "},
 		{saying(200, "{}"), "transient unreadable_answer, unknown"},
 		{saying(200, `{"id":"fav_2","status":"approved"}`), "transient unreadable_answer, unknown"},

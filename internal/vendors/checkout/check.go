@@ -28,7 +28,7 @@ func (a *Adapter) Check(ctx context.Context) error {
 	switch {
 	case isTheirs(answer) && (answer.Status == http.StatusNotFound || answer.Status == http.StatusUnprocessableEntity):
 		return nil
-	case answer.Status/100 == 2 && answer.Err == nil, m.kind == vendors.Refused:
+	case answer.Status/100 == 2 && answer.Err == nil, m.kind == vendors.Unexplained:
 		m = meaning{code: codeWrongAddress, kind: vendors.LaneFault}
 	}
 	m.unknown = false // asking charges nothing

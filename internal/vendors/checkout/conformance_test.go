@@ -28,7 +28,7 @@ func TestConformance(t *testing.T) {
 		return c
 	}
 	// A 404 about an id of the vendor's own that may be a proxy's.
-	gone := map[int]vendortest.Want{http.StatusNotFound: {Kind: vendors.Transient}}
+	gone := map[int]vendortest.Want{http.StatusNotFound: {Kind: vendors.Unexplained}}
 	pending := func(name string, status int, file string) vendortest.Answer {
 		return vendortest.Answer{Name: name, Handler: vendortest.Reply(status, vendortest.Golden(t, file)), Pending: true}
 	}
@@ -89,9 +89,8 @@ func TestConformance(t *testing.T) {
 		s.Reference = "fav_1"
 		s.Secrets = []string{"canary-token-5e0d", "canary-link", "canary-done"}
 		statuses := map[int]vendortest.Want{
-			http.StatusRequestTimeout:      {Kind: vendors.Transient, Unknown: true},
-			http.StatusProxyAuthRequired:   {Kind: vendors.LaneFault},
-			http.StatusUnprocessableEntity: {Kind: vendors.Refused},
+			http.StatusRequestTimeout:    {Kind: vendors.Transient, Unknown: true},
+			http.StatusProxyAuthRequired: {Kind: vendors.LaneFault},
 		}
 		for status, want := range s.Statuses {
 			statuses[status] = want

@@ -86,6 +86,8 @@
 //	  or organization…: the configuration
 //	404 on E2 is the vendor's if it has Cko-Request-Id,           A    isTheirs; any other is
 //	  Cko-Version or an error body, which every answer has        P    taken for a wrong address
+//	400, 422 without any of the three, other 4xx: somebody        A    Unexplained
+//	  else's
 //	401, 403, 402: key, scope, account                            S, A the lane's fault
 //	429; Retry-After is not documented                            P, A read if there
 //	Cko-Idempotency-Key: of payments, not of identities           P    sent, not relied on

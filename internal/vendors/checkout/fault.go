@@ -67,13 +67,16 @@ type meaning struct {
 
 var (
 	refusal = meaning{kind: vendors.Refused}
+	// unexplained answers need not be the vendor's; whoever gives a 4xx has by
+	// HTTP's meaning not done what was asked.
+	unexplained = meaning{"", vendors.Unexplained, false}
 	// unreadable answers say nothing of what was done.
 	unreadable = meaning{codeUnreadable, vendors.Transient, true}
 	// elsewhere is a 404 of which it is not certain that it is the vendor's,
 	// about an id that the vendor gave out. It is the request's trouble when
 	// it comes alone, which ends its tries, and the address's when it comes to
-	// all, which opens the breaker.
-	elsewhere = meaning{codeWrongAddress, vendors.Transient, false}
+	// many in a row, which pauses the lane.
+	elsewhere = meaning{codeWrongAddress, vendors.Unexplained, false}
 )
 
 // statuses are those with a meaning of their own; 404, 409 and 422 have more of
@@ -100,7 +103,7 @@ func meaningOf(status int) meaning {
 	case 3:
 		return meaning{codeRedirected, vendors.LaneFault, false}
 	case 4:
-		return refusal
+		return unexplained
 	}
 	return meaning{"", vendors.Transient, true}
 }
@@ -133,6 +136,10 @@ func isTheirs(answer vendors.Answer) bool {
 // error.
 func (a *Adapter) judge(op, fav string, answer vendors.Answer) (vendors.Verdict, error) {
 	m := meaningOf(answer.Status)
+	if m.kind == vendors.Unexplained && answer.Err != nil {
+		m = unreadable // what it says may be in the part that is missing
+		return vendors.Verdict{}, faultOf(op, answer, m, a.now())
+	}
 	switch answer.Status {
 	case http.StatusNotFound:
 		if fav == "" {
@@ -143,9 +150,8 @@ func (a *Adapter) judge(op, fav string, answer vendors.Answer) (vendors.Verdict,
 		}
 		m = elsewhere
 	case http.StatusBadRequest, http.StatusUnprocessableEntity:
-		if answer.Err != nil {
-			m = unreadable // the codes may be in the part that is missing
-			break
+		if isTheirs(answer) {
+			m = refusal // by codes that are not published
 		}
 		var c complaint
 		read(answer, &c)

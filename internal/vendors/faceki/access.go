@@ -115,7 +115,7 @@ func (a *Adapter) tokenFault(answer vendors.Answer) error {
 	case m.kind == vendors.Transient && answer.Status/100 == 2 && answer.Err == nil && (code == codeUnreadable || code == codeNoVerdict):
 		m.kind = vendors.LaneFault
 	}
-	if m.outcome != "" || m.kind == vendors.Refused {
+	if m.outcome != "" || m.kind == vendors.Refused || m.kind == vendors.Unexplained {
 		m = meaning{kind: vendors.LaneFault}
 	}
 	m.unknown = false

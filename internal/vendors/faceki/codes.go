@@ -66,6 +66,9 @@ var (
 	tryAgain  = meaning{kind: vendors.Transient}
 	mayBeMade = meaning{kind: vendors.Transient, unknown: true}
 	badToken  = meaning{kind: vendors.LaneFault, token: true}
+	// unexplained answers need not be the vendor's; whoever gives a 4xx has by
+	// HTTP's meaning not done what was asked.
+	unexplained = meaning{kind: vendors.Unexplained}
 )
 
 // errorCodes are the codes of both generations, which share one range of
@@ -167,7 +170,7 @@ func meaningOfStatus(status int) (code string, m meaning) {
 	case 3:
 		return codeRedirected, laneFault
 	case 4:
-		return "", refusal
+		return "", unexplained
 	}
 	return "", mayBeMade
 }

@@ -48,8 +48,6 @@ func TestConformance(t *testing.T) {
 					http.StatusRequestTimeout:        {Kind: vendors.Transient, Unknown: true},
 					http.StatusRequestEntityTooLarge: {Outcome: event.Unusable},
 					http.StatusProxyAuthRequired:     {Kind: vendors.LaneFault},
-					http.StatusUnsupportedMediaType:  {Kind: vendors.Refused},
-					http.StatusUnprocessableEntity:   {Kind: vendors.Refused},
 				},
 			})
 		})

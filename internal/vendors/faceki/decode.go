@@ -71,10 +71,16 @@ func meaningOf(answer vendors.Answer, s said) (code string, m meaning) {
 		// The code that would have decided is in the part that is missing.
 		return codeUnreadable, meaning{kind: vendors.Transient, unknown: true}
 	case s.isCoded() && mayBeCoded(status):
-		return codeUnknown, meaning{kind: vendors.Transient, unknown: true}
+		// It is the vendor's own word: it has looked at the call.
+		return codeUnknown, meaning{kind: vendors.Unexplained, unknown: true}
 	}
 	code, m = meaningOfStatus(status)
-	if code == codeNoVerdict && isZero(s) {
+	switch {
+	case m.kind == vendors.Unexplained && answer.Err != nil:
+		return codeUnreadable, mayBeMade
+	case m.kind == vendors.Unexplained && mayBeCoded(status) && s.statusCode != scalar{}:
+		return "", refusal // in the envelope that the vendor's errors from before the service have
+	case code == codeNoVerdict && isZero(s):
 		code = codeUnreadable
 	}
 	return code, m

@@ -196,7 +196,7 @@ func TestWhatIsNoSuccess(t *testing.T) {
 		{"no code", `"responseCode": 0,
   "data"`, `"data"`, 200, "transient no_verdict, unknown"},
 		{"another code", `"responseCode": 0`, `"responseCode": 8013`, 200, "rejected no_match"},
-		{"unknown code", `"responseCode": 0`, `"responseCode": 4711`, 200, "transient unknown_code, unknown"},
+		{"unknown code", `"responseCode": 0`, `"responseCode": 4711`, 200, "unexplained unknown_code, unknown"},
 		{"two codes", `"responseCode": 0`, `"responseCode": 8013, "ResponseCode": 0`, 200, "transient unreadable_answer, unknown"},
 		{"two answers", `"face_verified": true`, `"face_verified": false, "face_verified": true`, 200, "transient unreadable_answer, unknown"},
 		{"two references", `"referenceId": "` + reference, `"referenceID": "` + another + `", "referenceId": "` + reference, 200, "transient unreadable_answer, unknown"},
@@ -271,7 +271,7 @@ func TestDocumentedCodes(t *testing.T) {
 		"8020": "refused 8020",
 		"8021": "refused 8021",
 		"8022": "refused 8022",
-		"8888": "transient unknown_code, unknown",
+		"8888": "unexplained unknown_code, unknown",
 	} {
 		for _, version := range []APIVersion{V2, Blaze} {
 			for _, status := range []int{200, 400, 404, 422} {

@@ -55,10 +55,10 @@
 //	  message, statusCode; statusCode holds with HTTP 200 too     A
 //	Codes                                                         C, D codes.go
 //	Which codes a search returns, with which status               A    any: the body decides
-//	Unknown code: may pass                                        A    Transient; the pipeline's
-//	                                                                   attempts are the bound
+//	Unknown code: may pass, may be every call's                   A    Unexplained, and perhaps billed
 //	401: token; 422 on the token call                             D
-//	Other statuses                                                A    as HTTP means them
+//	Other statuses                                                A    as HTTP means them; a 4xx that
+//	                                                                   is left is Unexplained
 //	413: photo too large                                          A    a verdict on the selfie
 //	JPEG and PNG; largest size unknown                            D
 //	Rate limit unknown, 429 as usual                              A

@@ -225,7 +225,7 @@ func TestCheck(t *testing.T) {
 		{"a page", 200, "<html>", "lane_fault no_verdict"},
 		{"not allowed", 400, `{"__type":"AccessDeniedException"}`, "lane_fault AccessDeniedException"},
 		{"wrong secret", 400, `{"__type":"com.amazon.coral.service#InvalidSignatureException"}`, "lane_fault InvalidSignatureException"},
-		{"another error", 400, `{"__type":"NeverSeenBefore"}`, "refused unknown_error_type"},
+		{"another error", 400, `{"__type":"NeverSeenBefore"}`, "unexplained unknown_error_type"},
 		{"a proxy's refusal", 413, "", "refused request_too_large"},
 		{"down", 503, "", "transient , unknown"},
 		{"throttled", 400, `{"__type":"ProvisionedThroughputExceededException"}`, "throttled ProvisionedThroughputExceededException"},

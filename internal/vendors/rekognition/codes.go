@@ -69,6 +69,9 @@ var (
 	refusal   = meaning{kind: vendors.Refused}
 	// mayBeMade: something went wrong at a stage that nobody can tell.
 	mayBeMade = meaning{kind: vendors.Transient, unknown: true}
+	// unexplained: a 4xx of another type than Amazon's, or of a new one. An error
+	// is not charged.
+	unexplained = meaning{kind: vendors.Unexplained}
 )
 
 // errorTypes are those of CompareFaces (its API reference) and those common to
@@ -158,7 +161,7 @@ func meaningOfStatus(status int) (code string, m meaning) {
 	case 3:
 		return codeRedirected, laneFault
 	case 4:
-		return "", refusal
+		return "", unexplained
 	}
 	return "", mayBeMade
 }

@@ -45,13 +45,13 @@ func meaningOf(answer vendors.Answer) (code string, m meaning) {
 	if known && answer.Status >= 400 && (m.outcome == "" || answer.Status < 500) {
 		return code, m
 	}
-	unread := code == "" && answer.Err != nil
+	unread, typed := code == "" && answer.Err != nil, code != ""
 	code, m = meaningOfStatus(answer.Status)
 	switch {
-	case unread && answer.Status == http.StatusBadRequest:
+	case unread && m.kind == vendors.Unexplained:
 		// The type that would have decided is in the part that is missing.
 		return codeUnreadable, mayBeMade
-	case code == "" && errorType(answer) != "":
+	case typed && code == "":
 		return codeUnknown, m
 	case code == codeNoVerdict && (answer.Err != nil || !json.Valid(answer.Body)):
 		return codeUnreadable, m

@@ -94,7 +94,7 @@ func TestAnswersThatAreNoComparison(t *testing.T) {
 		"an error with 200":        {200, `{"__type":"InvalidParameterException"}`, "transient no_verdict, unknown"},
 		"a verdict with 500":       {500, `{"__type":"InvalidParameterException"}`, "transient unknown_error_type, unknown"},
 		"throttled with 500":       {500, `{"__type":"ThrottlingException"}`, "throttled ThrottlingException"},
-		"new type":                 {400, `{"__type":"NeverSeenBefore"}`, "refused unknown_error_type"},
+		"new type":                 {400, `{"__type":"NeverSeenBefore"}`, "unexplained unknown_error_type"},
 		"new type with 503":        {503, `{"__type":"NeverSeenBefore"}`, "transient unknown_error_type, unknown"},
 		"new type with 403":        {403, `{"__type":"NeverSeenBefore"}`, "lane_fault forbidden"},
 		"nothing with 413":         {413, "", "unusable selfie_too_large"},

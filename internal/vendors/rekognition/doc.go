@@ -54,6 +54,7 @@
 //	Errors come with 400, throttling with 400 or 500                 G    the type decides
 //	The type stands in __type, Code or X-Amzn-Errortype              G, P errorType
 //	Nothing is kept of a comparison                                  R    no Finder, no Eraser
+//	Other types, and a 4xx without one: new, or not Amazon's         A    Unexplained
 //	A picture that is analysed is charged, an error is not           A    codes.go
 //	A call without an answer may be charged, and so is its repeat    A    unknown outcomes stay so
 //	X-Amzn-Requestid names the call for Amazon's support             G    Verdict.Reference

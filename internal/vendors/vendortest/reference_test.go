@@ -44,6 +44,7 @@ const (
 	rejectsSilently    defect = "gives no reason for a rejection"
 	scoresTooHigh      defect = "passes scores on as they come"
 	refusesWrongKey    defect = "takes a wrong key for a bad request"
+	refusesUnexplained defect = "takes what nobody explains for a refusal"
 	followsRedirects   defect = "follows redirects"
 	saysKnown          defect = "never says that the outcome is unknown"
 	saysUnknown        defect = "always says that the outcome is unknown"
@@ -269,8 +270,10 @@ func (a *reference) decode(resp *http.Response, answer []byte) (vendors.Verdict,
 		kind = vendors.LaneFault
 	case status == 429:
 		kind = vendors.Throttled
-	case status/100 == 4:
+	case status/100 == 4 && a.defect == refusesUnexplained:
 		kind = vendors.Refused
+	case status/100 == 4:
+		kind = vendors.Unexplained
 	}
 	var cause error
 	switch a.defect {

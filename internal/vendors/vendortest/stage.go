@@ -138,7 +138,7 @@ func faultOf(b *bench, what string, err error) *vendors.Error {
 		b.find("%s: error is a %T, want a *vendors.Error", what, err)
 		return nil
 	}
-	if e.Vendor == "" || e.Op == "" || e.Kind < vendors.Transient || e.Kind > vendors.Refused {
+	if e.Vendor == "" || e.Op == "" || e.Kind < vendors.Transient || e.Kind > vendors.Unexplained {
 		b.find("%s: error lacks vendor, operation or kind: %v", what, e)
 	}
 	return e

@@ -73,16 +73,24 @@ type Want struct {
 	Unknown bool
 }
 
-// defaultStatuses: a refusal of the call as such, of who calls or of where, of
-// how often, or nothing that is known.
+// defaultStatuses: a refusal of who calls or of where, of how often, or nothing
+// that is known.
 var defaultStatuses = map[int]Want{
-	http.StatusBadRequest:          {Kind: vendors.Refused},
+	http.StatusBadRequest:          {Kind: vendors.Unexplained},
 	http.StatusUnauthorized:        {Kind: vendors.LaneFault},
 	http.StatusPaymentRequired:     {Kind: vendors.LaneFault},
 	http.StatusForbidden:           {Kind: vendors.LaneFault},
 	http.StatusNotFound:            {Kind: vendors.LaneFault},
 	http.StatusMethodNotAllowed:    {Kind: vendors.LaneFault},
+	http.StatusGone:                {Kind: vendors.Unexplained},
+	http.StatusUnprocessableEntity: {Kind: vendors.Unexplained},
+	http.StatusMisdirectedRequest:  {Kind: vendors.Unexplained},
+	http.StatusTooEarly:            {Kind: vendors.Unexplained},
+	http.StatusUpgradeRequired:     {Kind: vendors.Unexplained},
 	http.StatusTooManyRequests:     {Kind: vendors.Throttled},
+
+	http.StatusUnavailableForLegalReasons: {Kind: vendors.Unexplained},
+
 	http.StatusInternalServerError: {Kind: vendors.Transient, Unknown: true},
 	http.StatusBadGateway:          {Kind: vendors.Transient, Unknown: true},
 	http.StatusServiceUnavailable:  {Kind: vendors.Transient, Unknown: true},

@@ -52,6 +52,7 @@ func TestEveryDefectIsFound(t *testing.T) {
 		{panics, "unreadable answers are never an approval", "panicked"},
 		{plainError, "statuses are classified", "want a *vendors.Error"},
 		{refusesWrongKey, "statuses are classified", "HTTP 401: kind refused, want lane_fault"},
+		{refusesUnexplained, "statuses are classified", "HTTP 451: kind refused, want unexplained"},
 		{repeatsFailures, "statuses are classified", "HTTP 500: 2 paid calls"},
 		{followsRedirects, "redirects are not followed", "redirects were followed"},
 		{saysKnown, "failures say whether the outcome is unknown", "answer cut off: Unknown is false"},
