@@ -96,15 +96,22 @@ func ShardedTopics(t config.Topics) []string {
 const MaxRecordBytes = 2 << 20
 
 // CheckTopics returns the number of shards if the topics are fit for the service; its
-// error is as of stream.Client's CheckTopics and CheckKept. A parked request lives in
-// the ledger, and what the window holds is not called again: so long ledger and
-// results have to keep what is written to them.
+// error is as of stream.Client's CheckTopics, CheckKept and CheckTimed. A parked request
+// lives in the ledger, and what the window holds is not called again: so long ledger and
+// results have to keep what is written to them. A restore reads the ledger back by time,
+// and by its time a result or a dead letter that may be there already is looked for.
 func CheckTopics(ctx context.Context, client *stream.Client, c config.Config) (shards int, err error) {
 	topics, window := c.Kafka.Topics, c.Ledger.Window
 	if shards, err = client.CheckTopics(ctx, ShardedTopics(topics), topics.Signals); err != nil {
 		return 0, err
 	}
-	return shards, client.CheckKept(ctx, map[string]time.Duration{topics.Ledger: window, topics.Results: window})
+	if err := errors.Join(
+		client.CheckKept(ctx, map[string]time.Duration{topics.Ledger: window, topics.Results: window}),
+		client.CheckTimed(ctx, topics.Ledger, topics.Results, topics.Dead),
+	); err != nil {
+		return 0, err
+	}
+	return shards, nil
 }
 
 // Topics returns every topic as it should be.
@@ -124,14 +131,15 @@ func Topics(c config.Config) []stream.Topic {
 		}
 		return stream.Topic{Name: name, Partitions: partitions, Replication: k.Replication, Config: settings}
 	}
+	const ourTimes = "message.timestamp.type" // what is there, we look for by the time that we gave it
 	var topics []stream.Topic
 	for _, name := range RequestTopics(k.Topics) {
 		topics = append(topics, topic(name, k.Partitions, k.Retention.Requests.Milliseconds()))
 	}
 	return append(topics,
-		topic(k.Topics.Results, k.Partitions, k.Retention.Results.Milliseconds(), "retention.bytes", "-1"),
-		topic(k.Topics.Ledger, k.Partitions, c.LedgerRetention().Milliseconds(), "max.message.bytes", strconv.Itoa(MaxRecordBytes), "retention.bytes", "-1"),
-		topic(k.Topics.Dead, k.Partitions, k.Retention.Dead.Milliseconds(), "max.message.bytes", strconv.Itoa(MaxRecordBytes)),
+		topic(k.Topics.Results, k.Partitions, k.Retention.Results.Milliseconds(), ourTimes, "CreateTime", "retention.bytes", "-1"),
+		topic(k.Topics.Ledger, k.Partitions, c.LedgerRetention().Milliseconds(), ourTimes, "CreateTime", "max.message.bytes", strconv.Itoa(MaxRecordBytes), "retention.bytes", "-1"),
+		topic(k.Topics.Dead, k.Partitions, k.Retention.Dead.Milliseconds(), ourTimes, "CreateTime", "max.message.bytes", strconv.Itoa(MaxRecordBytes)),
 		topic(k.Topics.Signals, 1, k.Retention.Signals.Milliseconds()),
 	)
 }

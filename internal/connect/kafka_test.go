@@ -34,6 +34,11 @@ func TestTopicsKeepWhatTheServiceRestsOn(t *testing.T) {
 	if got := all[byName[c.Kafka.Topics.Ledger]].Config["retention.ms"]; got != "691200000" {
 		t.Errorf("the ledger keeps its records for %s ms, want a day and the week of the requests", got)
 	}
+	for _, name := range []string{c.Kafka.Topics.Results, c.Kafka.Topics.Ledger, c.Kafka.Topics.Dead} {
+		if got := all[byName[name]].Config["message.timestamp.type"]; got != "CreateTime" {
+			t.Errorf("%s has its records' times by %q: whatever the broker's default is, ours are to stay", name, got)
+		}
+	}
 	for _, name := range []string{c.Kafka.Topics.Dead, c.Kafka.Topics.Ledger} {
 		if got := all[byName[name]].Config["max.message.bytes"]; got != "2097152" {
 			t.Errorf("%s takes records of %s bytes: a request at the default limit must fit with what we add", name, got)

@@ -58,6 +58,27 @@ func (c *Client) CheckKept(ctx context.Context, kept map[string]time.Duration) e
 	return nil
 }
 
+// CheckTimed returns nil if the records of every topic keep the times that their
+// writers gave them: OffsetAt finds a record by the broker's clock otherwise. All
+// faults are reported at once, wrapping ErrUnfitTopics, each with what to do; a missing
+// topic wraps ErrUnknownTopic.
+func (c *Client) CheckTimed(ctx context.Context, names ...string) error {
+	infos, err := c.DescribeTopics(ctx, names...)
+	if err != nil {
+		return fmt.Errorf("checking topics: %w", err)
+	}
+	var faults []error
+	for _, name := range names {
+		if kind := infos[name].Config["message.timestamp.type"]; kind == "LogAppendTime" {
+			faults = append(faults, fmt.Errorf("%s has message.timestamp.type=%s: set it to CreateTime (what is looked for by its time would be missed, and written twice)", name, kind))
+		}
+	}
+	if err := errors.Join(faults...); err != nil {
+		return fmt.Errorf("checking topics: %w: %w", ErrUnfitTopics, err)
+	}
+	return nil
+}
+
 // checkEven is the part of CheckTopics that a membership rests on. It needs no
 // right to read the topics' settings.
 func (c *Client) checkEven(ctx context.Context, sharded []string) error {

@@ -13,7 +13,7 @@ import (
 
 // topicSettings are the settings that DescribeTopics reports and CreateTopics
 // compares.
-var topicSettings = []string{"cleanup.policy", "max.message.bytes", "min.insync.replicas", "retention.bytes", "retention.ms"}
+var topicSettings = []string{"cleanup.policy", "max.message.bytes", "message.timestamp.type", "min.insync.replicas", "retention.bytes", "retention.ms"}
 
 // Topic is a topic as it should be.
 type Topic struct {
@@ -48,8 +48,9 @@ type TopicInfo struct {
 	Name        string
 	Partitions  int
 	Replication int
-	// Config holds cleanup.policy, max.message.bytes, min.insync.replicas,
-	// retention.bytes and retention.ms as they are in force, defaults included.
+	// Config holds cleanup.policy, max.message.bytes, message.timestamp.type,
+	// min.insync.replicas, retention.bytes and retention.ms as they are in force,
+	// defaults included.
 	Config map[string]string
 }
 

@@ -103,6 +103,28 @@ func TestTopicsOutsideTheConfigurationAreRefused(t *testing.T) {
 	}
 }
 
+// Where a record is looked for by the time that its writer gave it, the broker must not
+// give it another.
+func TestTopicsWhoseRecordsLoseTheirTimesAreUnfit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		kafka := streamtest.StartVirtual(t, streamtest.Topics(4, "usual"))
+		for name, kind := range map[string]string{"kept": "CreateTime", "stamped": "LogAppendTime"} {
+			if err := kafka.CreateTopic(name, 4, map[string]string{"message.timestamp.type": kind}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		client := kafka.Client(t)
+		if err := client.CheckTimed(t.Context(), "usual", "kept"); err != nil {
+			t.Errorf("fit topics: %v", err)
+		}
+		err := client.CheckTimed(t.Context(), "kept", "stamped")
+		if !errors.Is(err, stream.ErrUnfitTopics) || !strings.Contains(err.Error(), "stamped has message.timestamp.type=LogAppendTime: set it to CreateTime") ||
+			strings.Contains(err.Error(), "kept has") {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
 func TestTopicsThatKeepTooLittleAreUnfit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		kafka := streamtest.StartVirtual(t, streamtest.Topics(4, "usual"))
