@@ -19,7 +19,9 @@ type Record struct {
 	Key       []byte
 	Value     []byte
 	Headers   []Header
-	Time      time.Time
+	// Time of a record that was read is its producer's and of the years 1 to 9999; a
+	// millisecond before 1970 stands for none.
+	Time time.Time
 }
 
 // Header returns the value of the last header called key, and whether there is

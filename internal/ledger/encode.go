@@ -59,7 +59,7 @@ func (r Record) Encode() []byte {
 	}
 	value, err := w.End()
 	if err != nil {
-		panic("ledger: " + err.Error()) // no field can fail
+		panic("ledger: " + err.Error()) // no field can fail, nor can the time of an event.Record that was read
 	}
 	return value
 }

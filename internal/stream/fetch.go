@@ -126,7 +126,7 @@ func (f *fetched) copy(batch protocol.RecordReader, r *protocol.Record) error {
 	if r.Offset < f.next {
 		return nil
 	}
-	f.first = delivery{event.Record{Topic: f.topic, Partition: f.partition, Offset: r.Offset, Time: r.Time}, void}
+	f.first = delivery{event.Record{Topic: f.topic, Partition: f.partition, Offset: r.Offset, Time: timeOf(r)}, void}
 	if !void {
 		if err := fill(&f.first.record, r); err != nil {
 			return err
@@ -134,6 +134,16 @@ func (f *fetched) copy(batch protocol.RecordReader, r *protocol.Record) error {
 	}
 	f.copied = true
 	return nil
+}
+
+// timeOf returns a record's time, which its producer could choose freely. One that RFC
+// 3339 has no form for, as of a producer that takes microseconds for milliseconds, counts
+// as none, which Kafka writes as -1 ms: the ledger could not keep it.
+func timeOf(r *protocol.Record) time.Time {
+	if year := r.Time.Year(); year < 1 || year > 9999 {
+		return time.UnixMilli(-1)
+	}
+	return r.Time
 }
 
 // closeBytes gives a record's memory back.

@@ -2,6 +2,7 @@ package stream_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -405,6 +406,41 @@ func expectVoid(t *testing.T, reader *stream.Reader, offset int64) {
 	if !errors.Is(err, stream.ErrControl) || got.Offset != offset || got.Key != nil || got.Value != nil || got.Headers != nil || got.Time.IsZero() {
 		t.Fatalf("want position %d without content, got %+v and %v", offset, got, err)
 	}
+}
+
+// Producers write microseconds and worse in the place of milliseconds. A time of the
+// year 58000 has no form in JSON, which whoever keeps the record would find out.
+func TestTimesThatCannotBeWrittenDownAreReadAsNone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := startReading(t)
+		now := time.Now().Truncate(time.Millisecond)
+		none := time.UnixMilli(-1)
+		times := []struct{ written, read time.Time }{
+			{now, now},
+			{now.AddDate(5, 0, 0), now.AddDate(5, 0, 0)},
+			{time.UnixMilli(1), time.UnixMilli(1)},
+			{none, none},
+			{time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC), none},
+			{time.UnixMilli(now.UnixMicro()), none},
+			{time.UnixMilli(now.UnixNano()), none},
+			{time.UnixMilli(-now.UnixMicro()), none},
+		}
+		for _, c := range times {
+			if err := r.writer.Write(t.Context(), event.Record{Topic: "requests", Value: []byte("v"), Time: c.written}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		reader := r.reader(t, 0)
+		for _, c := range times {
+			rec, err := reader.Fetch(t.Context())
+			if err != nil || !rec.Time.Equal(c.read) {
+				t.Errorf("%v was read as %v (%v), want %v", c.written.UnixMilli(), rec.Time, err, c.read)
+			}
+			if _, err := json.Marshal(rec.Time); err != nil {
+				t.Error(err)
+			}
+		}
+	})
 }
 
 func TestReaderReadsWhatOtherProducersWrite(t *testing.T) {
