@@ -214,7 +214,7 @@ func TestRequestParkedForARetryIsWithdrawn(t *testing.T) {
 			return vendors.Verdict{}, &vendors.Error{Vendor: event.Argos, Op: "authenticate", Kind: vendors.Transient, Status: 503}
 		}}
 		w := join(t, newFakeTopics(), v, func(c *Config, _ *vendors.LaneConfig) {
-			c.Retry.Initial, c.Retry.Max = 10*time.Hour, 10*time.Hour
+			c.Retry.Initial, c.Retry.Max = 1000*time.Hour, 1000*time.Hour // of which a random part
 		})
 		w.assign([]int{0, 1, 2}, nil, nil)
 		for i, id := range byNumber(30) {
