@@ -55,6 +55,9 @@ func (b *backend) HeadObject(bucket, key string) (*gofakes3.Object, error) {
 		return b.getVersion(objectPath{bucket, key}, "", nil)
 	}
 	object, err := b.Backend.HeadObject(bucket, key)
+	if err == nil {
+		object.VersionID = "" // unlike its GET, gofakes3's HEAD tells one that nobody can ask for
+	}
 	if !gofakes3.HasErrorCode(err, gofakes3.ErrNoSuchKey) {
 		return object, err
 	}

@@ -186,6 +186,10 @@ func TestWithoutVersionsAnObjectIsTheVersionNull(t *testing.T) {
 		if want == 0 {
 			continue
 		}
+		head, err := b.client.HeadObject(t.Context(), &s3.HeadObjectInput{Bucket: aws.String("selfies"), Key: &key})
+		if err != nil || head.VersionId != nil {
+			t.Errorf("%s: HEAD says %+v and %v", key, head, err)
+		}
 		_, err = b.client.DeleteObject(t.Context(), &s3.DeleteObjectInput{Bucket: aws.String("selfies"), Key: &key, VersionId: aws.String(nullVersion)})
 		if _, missing := b.get(key); err != nil || missing == nil {
 			t.Errorf("%s is still there: %v", key, err)
