@@ -92,15 +92,18 @@ const (
 	// behind a delete marker. Its bytes are there until a lifecycle rule of the
 	// bucket deletes versions that are not current.
 	Hidden Result = "hidden"
+	// Left: nobody knows which version was judged, and the bucket keeps versions;
+	// all of them are as they were.
+	Left Result = "left"
 )
 
 // results returns all that can come of an action.
 func (a Action) results() []Result {
 	switch a {
 	case Tag:
-		return []Result{Done, Gone, Held}
+		return []Result{Done, Gone, Held, Left}
 	case Delete:
-		return []Result{Done, Gone, Held, Hidden}
+		return []Result{Done, Gone, Held, Hidden, Left}
 	}
 	return nil
 }
@@ -114,6 +117,7 @@ func (a Action) results() []Result {
 // was judged (Selfie.Version, Error.Version): exactly that one is tagged or
 // deleted, whatever has been put at the key since. Without a version it is
 // whatever is at the key now, so every selfie should have a key of its own.
+// DisposeUnsure is for one that was judged and of which nobody knows the version.
 //
 // The tags that are there are kept. S3 has no way to add one, only to replace all
 // of them, so a tag that somebody else puts in the few milliseconds between the
@@ -123,6 +127,20 @@ func (a Action) results() []Result {
 // Every error is an *Error. Kind Refused with ErrTagsFull: there is no room for
 // one more tag. Requests to the store take Config.Timeout each, at most three.
 func (s *Store) Dispose(ctx context.Context, ref Ref, outcome event.Outcome) (Disposal, error) {
+	return s.dispose(ctx, ref, outcome, s.act)
+}
+
+// DisposeUnsure is Dispose for a selfie that was judged, or may have been, when nobody
+// knows which version of it, and ref names none. In a bucket that keeps versions what
+// is current may be a later one that nobody has judged, so nothing is done there: to
+// leave what should go can be made good later. It takes one more request, a HEAD.
+func (s *Store) DisposeUnsure(ctx context.Context, ref Ref, outcome event.Outcome) (Disposal, error) {
+	return s.dispose(ctx, ref, outcome, s.actUnlessVersioned)
+}
+
+type act func(ctx context.Context, ref Ref, action Action, outcome event.Outcome) (Result, *Error)
+
+func (s *Store) dispose(ctx context.Context, ref Ref, outcome event.Outcome, do act) (Disposal, error) {
 	action := s.after.Actions[outcome]
 	if action == "" || ref.Key == "" {
 		action = Keep
@@ -137,10 +155,8 @@ func (s *Store) Dispose(ctx context.Context, ref Ref, outcome event.Outcome) (Di
 		return Disposal{Action: Keep}, nil
 	case !slices.Contains(s.buckets, ref.Bucket):
 		fault = &Error{Kind: Refused, Reason: event.SelfieForbidden}
-	case action == Tag:
-		result, fault = s.tag(ctx, ref, tag{s.after.TagKey, string(outcome)})
 	default:
-		result, fault = s.remove(ctx, ref)
+		result, fault = do(ctx, ref, action, outcome)
 	}
 	s.metrics.did(action, result, fault)
 	if fault != nil {
@@ -148,6 +164,27 @@ func (s *Store) Dispose(ctx context.Context, ref Ref, outcome event.Outcome) (Di
 		return Disposal{Action: action}, fault
 	}
 	return Disposal{action, result}, nil
+}
+
+func (s *Store) act(ctx context.Context, ref Ref, action Action, outcome event.Outcome) (Result, *Error) {
+	if action == Tag {
+		return s.tag(ctx, ref, tag{s.after.TagKey, string(outcome)})
+	}
+	return s.remove(ctx, ref)
+}
+
+// actUnlessVersioned is act on what has no version.
+func (s *Store) actUnlessVersioned(ctx context.Context, ref Ref, action Action, outcome event.Outcome) (Result, *Error) {
+	got, fault := s.exchange(ctx, request{method: http.MethodHead, ref: ref})
+	switch {
+	case isGone(fault): // behind a delete marker
+		return Gone, nil
+	case fault != nil && fault.Status != http.StatusNotFound:
+		return "", fault
+	case fault == nil && got.header.Get("X-Amz-Version-Id") != "":
+		return Left, nil
+	}
+	return s.act(ctx, ref, action, outcome)
 }
 
 // tag adds a tag to an object, unless it is held: a lifecycle rule for the tag

@@ -293,6 +293,56 @@ func TestNothingIsAskedAboutWhatIsKept(t *testing.T) {
 	}
 }
 
+// What is current may never have been judged.
+func TestWhatNobodyKnowsTheVersionOfIsLeft(t *testing.T) {
+	s := simulate(t, policy())
+	unsure := func(ref Ref, outcome event.Outcome, want Result) {
+		t.Helper()
+		if got, err := s.store.DisposeUnsure(t.Context(), ref, outcome); err != nil || got.Result != want {
+			t.Errorf("%s came to %q and %v, want %q", outcome, got.Result, err, want)
+		}
+	}
+	ref := Ref{Bucket: versioned, Key: "a.jpg"}
+	s.put(ref.Bucket, ref.Key)
+	unsure(ref, event.Approved, Left)
+	unsure(ref, event.Rejected, Left)
+	if versions, markers := s.listed(versioned); versions != 1 || markers != 0 || len(s.tagsOf(ref)) != 0 {
+		t.Errorf("%d versions, %d delete markers, tags %v", versions, markers, s.tagsOf(ref))
+	}
+	s.dispose(ref, event.Rejected, Hidden)
+	unsure(ref, event.Rejected, Gone) // and no further delete marker
+	if _, markers := s.listed(versioned); markers != 1 {
+		t.Errorf("%d delete markers", markers)
+	}
+
+	plain := Ref{Bucket: "selfies", Key: "a.jpg"}
+	s.put(plain.Bucket, plain.Key)
+	unsure(plain, event.Approved, Done)
+	if tags := s.tagsOf(plain); tags["reauth-outcome"] != "approved" {
+		t.Errorf("tags %v", tags)
+	}
+	unsure(plain, event.Rejected, Done)
+	if s.exists(plain) {
+		t.Error("it is there where no versions are kept")
+	}
+	unsure(plain, event.Rejected, Gone)
+	s.requests()
+	unsure(plain, event.Failed, "")
+	if made := s.requests(); len(made) != 0 {
+		t.Errorf("requests about what is kept: %v", made)
+	}
+	_, err := s.store.DisposeUnsure(t.Context(), Ref{Bucket: "secrets", Key: "a.jpg"}, event.Rejected)
+	wantError(t, err, Refused, event.SelfieForbidden)
+	s.intercept = func(w http.ResponseWriter, r *http.Request) bool {
+		if r.Method == http.MethodHead {
+			writeRefusal(w, http.StatusServiceUnavailable, "")
+		}
+		return r.Method == http.MethodHead
+	}
+	_, err = s.store.DisposeUnsure(t.Context(), ref, event.Rejected)
+	wantError(t, err, Throttled, "")
+}
+
 func TestFaultsOfTheStoreKeepTheirKind(t *testing.T) {
 	for _, tt := range []struct {
 		outcome event.Outcome

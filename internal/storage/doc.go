@@ -59,6 +59,8 @@
 //	tag      GET ?tagging ─ gone? held? tagged? ─ PUT ?tagging with one more
 //	delete   GET ?tagging ─ gone? held? ─ DELETE ─ denied: HEAD ─ locked?
 //
+// and DisposeUnsure the same after a HEAD that shows no version.
+//
 // It acts on the version that was fetched, so that a later selfie at the same key
 // stays as it is, and may be repeated at any point. Erase is for a person who
 // asks to be forgotten: it deletes every version of a key, and the delete markers,
