@@ -302,17 +302,20 @@ func TestSelfiesAreErasedButForThoseOnHold(t *testing.T) {
 	b.request("r4", "s1", func(r *event.Request) { r.SelfieBucket = "versioned" })
 	b.result("r4", "s1", "", nil)
 	b.result("r5", "s1", "", nil) // whose request is gone
+	b.result("r6", "s1", "", func(r *event.Result) { r.Outcome, r.SelfieSHA256, r.SelfieBytes = event.Expired, "", 0 })
+	until := failedAt.Add(time.Minute)
+	b.step("r6", ledger.Record{Step: ledger.Claimed, Claim: 1, Owner: "a", Until: &until, Selfie: ledger.Selfie{SHA256: ledger.Digest{1}}})
 
 	r, proofs := b.erase("--subject", "s1")
 	r.want(t, 0)
-	wantProofs(t, proofs, "r1 request gone", "r2 request gone", "r3 request gone", "r4 request gone", "r5 request gone")
+	wantProofs(t, proofs, "r1 request gone", "r2 request gone", "r3 request gone", "r4 request gone", "r5 request gone", "r6 request gone")
 	if !b.hasObject("selfies", zoeKey, nil) {
 		t.Error("a selfie was erased without --selfies")
 	}
 
 	r, proofs = b.erase("--subject", "s1", "--selfies")
 	r.want(t, exitIncomplete, "and 4 selfies")
-	wantProofs(t, proofs, "r1 selfie erased", "r2 selfie held", "r3 selfie gone", "r4 selfie erased", "r5 selfie unknown_key")
+	wantProofs(t, proofs, "r1 selfie erased", "r2 selfie held", "r3 selfie gone", "r4 selfie erased", "r5 selfie unknown_key", "r6 selfie unknown_key")
 	// echo -n selfies/selfies/zoe.jpg | sha256sum
 	if p := proofs[0]; p.Bucket != "selfies" || p.Versions != 1 || p.ObjectSHA256 != "88cd0c7a375a3351e90ec503e8d8f53ad3fbc491c8140278da1dc9caec8d9abf" {
 		t.Errorf("proof is %+v", p)

@@ -87,6 +87,7 @@ func (t *trace) seeLedger(r ledger.Record) {
 	t.refer(r.Reference)
 	t.called = t.called || r.Calls > 0
 	t.unsure = t.unsure || r.Unknown
+	t.read = t.read || r.Selfie != (ledger.Selfie{})
 	if f := r.FollowUp; f != nil {
 		t.seeFollowUp(*f)
 	}

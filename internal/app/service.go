@@ -60,11 +60,12 @@ func New(ctx context.Context, c config.Config, version string, log *slog.Logger)
 	s.writer = s.kafka.NewWriter(stream.WriterConfig{MaxBytes: connect.MaxRecordBytes})
 	s.lanes = openLanes(c, adapters, log, registry)
 	s.pipeline = pipeline.New(pipelineConfig(c), pipeline.Parts{
-		Lanes:       s.lanes,
-		FetchSelfie: func(ctx context.Context, ref storage.Ref) (pipeline.Selfie, error) { return s.store.Fetch(ctx, ref) },
-		Dispose:     s.store.Dispose,
-		Archives:    archives(s.archive),
-		Writer:      s.writer,
+		Lanes:         s.lanes,
+		FetchSelfie:   func(ctx context.Context, ref storage.Ref) (pipeline.Selfie, error) { return s.store.Fetch(ctx, ref) },
+		Dispose:       s.store.Dispose,
+		DisposeUnsure: s.store.DisposeUnsure,
+		Archives:      archives(s.archive),
+		Writer:        s.writer,
 		OpenReader: func(topic string, partition int, next int64) (pipeline.Reader, error) {
 			return s.kafka.NewReader(topic, partition, next)
 		},

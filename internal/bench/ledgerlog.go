@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"sync/atomic"
@@ -117,15 +118,21 @@ func (l *ledgerLog) claim(i int, at time.Time) ledger.Record {
 	return ledger.Record{
 		Step: ledger.Claimed, Claim: 1, Source: l.source(i),
 		Owner: "reauth-5d8f7c9b4-x2x7q/6f1c2e64-8a0b-4b1e-9f63-1d1f0e7f5a11", Until: &until, Called: &at,
-		Attempts: 1,
+		Attempts: 1, Selfie: ledger.Selfie{SHA256: l.digest(i), Bytes: 100_000},
 	}
+}
+
+// digest is that of the ith request's selfie.
+func (l *ledgerLog) digest(i int) (d ledger.Digest) {
+	binary.BigEndian.PutUint64(d[:], uint64(i))
+	return d
 }
 
 func (l *ledgerLog) answer(i int, at time.Time) ledger.Record {
 	return ledger.Record{Step: ledger.Answered, Claim: 1, Answer: &ledger.Answer{
 		Outcome: event.Approved, Scores: map[string]float64{"similarity": 97.3, "occlusion": 99.1},
 		Reference: fmt.Sprintf("2f6b7a1e-5c3d-4e8f-9a0b-%012d", i), Liveness: event.LivenessNone,
-		SHA256: fmt.Sprintf("%064x", i), Bytes: 100_000,
+		SHA256: l.digest(i).String(), Bytes: 100_000,
 		TimingsMS:   event.Timings{Queued: 1200, Selfie: 41, Permit: 230, Vendor: 312, Total: 1790},
 		CompletedAt: at.UTC(), Attempts: 1, Calls: 1,
 	}}

@@ -87,8 +87,9 @@ func (s *Selfies) describe(g group) {
 		oneOf(DigestComputed, DigestStored))
 	g.group("after_verdict", `What is done about a selfie once the result of its request is published. tag needs
 		s3:GetObjectTagging and s3:PutObjectTagging, delete s3:GetObjectTagging and s3:DeleteObject; a bucket that keeps
-		versions wants ObjectVersion for Object in each of them. There the version that was fetched is meant; elsewhere
-		whatever is at the key then, so give each selfie a key of its own.`, s.AfterVerdict.describe)
+		versions wants ObjectVersion for Object in each of them. There the version that was fetched is meant, and
+		nothing is done where nobody knows which version the vendor was sent; elsewhere whatever is at the key then, so
+		give each selfie a key of its own.`, s.AfterVerdict.describe)
 }
 
 // outcomes are the fields of a by outcome.

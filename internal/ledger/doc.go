@@ -33,6 +33,15 @@
 // counts; a parking counts only for the claim that it names, or a later one; an
 // answer always counts, unless there is one, since it was paid for.
 //
+// # The selfie of a call
+//
+// A claim, and a parking in doubt, names the selfie of its call by digest, size and
+// version, so that a verdict that is found by asking, perhaps by another owner and
+// days later, is told of that selfie and not of what is at its key by then. It takes
+// up to 150 bytes of a claim, and memory only while nobody knows what became of the
+// call. Where calls with different selfies may have been made, none is named: the
+// verdict may be of either.
+//
 // # Orders
 //
 // What an operator orders of the consumers stands in the ledger of every shard,

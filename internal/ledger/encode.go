@@ -24,6 +24,11 @@ func (r Record) Encode() []byte {
 	w.TrueIf("supersede", r.Supersede)
 	w.IntIf("attempts", int64(r.Attempts))
 	w.IntIf("calls", int64(r.Calls))
+	if r.Selfie != (Selfie{}) {
+		w.Open("selfie")
+		r.Selfie.write(w)
+		w.Close()
+	}
 	if r.Answer != nil {
 		w.Open("answer")
 		r.Answer.write(w)

@@ -15,7 +15,7 @@ import (
 
 // TestEncodeIsThatOfEncodingJSON holds Encode and the fields of Record together.
 func TestEncodeIsThatOfEncodingJSON(t *testing.T) {
-	if record, answer := reflect.TypeFor[Record]().NumField(), reflect.TypeFor[Answer]().NumField(); record != 26 || answer != 17 {
+	if record, answer := reflect.TypeFor[Record]().NumField(), reflect.TypeFor[Answer]().NumField(); record != 27 || answer != 17 {
 		t.Errorf("%d fields and %d of an answer: write the new ones, and have anyRecord set them", record, answer)
 	}
 	rapid.Check(t, func(t *rapid.T) {
@@ -48,6 +48,10 @@ func anyRecord(t *rapid.T) Record {
 		Supersede: yes.Draw(t, "supersede"), Attempts: number.Draw(t, "attempts"), Calls: number.Draw(t, "calls"),
 		Due: maybe.Draw(t, "due"), Why: text.Draw(t, "why"), Unknown: yes.Draw(t, "unknown"), State: text.Draw(t, "state"), Reference: text.Draw(t, "reference"),
 		Revision: number.Draw(t, "revision"), Published: maybe.Draw(t, "published"),
+	}
+	if yes.Draw(t, "names its selfie") {
+		r.Selfie = Selfie{Bytes: int64(number.Draw(t, "selfie bytes")), Version: text.Draw(t, "selfie version")}
+		copy(r.Selfie.SHA256[:], rapid.SliceOfN(rapid.Byte(), 0, 32).Draw(t, "digest"))
 	}
 	if yes.Draw(t, "spends") {
 		r.Spend = &Spend{Campaign: text.Draw(t, "campaign"), Day: 1, Cost: event.Amount(number.Draw(t, "cost"))}

@@ -104,7 +104,7 @@ func TestRewrittenParkingSaysTheSame(t *testing.T) {
 	unknown := known
 	unknown.Unknown, unknown.Called, unknown.Why, unknown.Calls = true, &called, "unknown_outcome", 2
 	unknown.Original = &Original{Key: []byte("k"), Value: `{"a":"<&>"}`, Headers: []event.Header{{Key: "h", Value: []byte{0, 255}}}, Time: noon}
-	for _, r := range []Record{known, unknown} {
+	for _, r := range []Record{known, unknown, with(unknown, selfie(1))} {
 		s := replay(t, "r-1", r)
 		id, value := s.Restored(nil)[0].Parking()
 		again, err := Decode(value)

@@ -67,6 +67,9 @@ type Record struct {
 	Attempts int `json:"attempts,omitempty"`
 	Calls    int `json:"calls,omitempty"`
 
+	// Claimed, and parked with Unknown: the selfie that the call is made with.
+	Selfie Selfie `json:"selfie,omitzero"`
+
 	// Answered.
 	Answer *Answer `json:"answer,omitempty"`
 

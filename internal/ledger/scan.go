@@ -20,6 +20,7 @@ type scanner struct {
 	spent         *spent
 	until, called time.Time
 	spend         Spend
+	version       string // of the last selfie: that of the next may be the same
 }
 
 // claim reads a claim written by Encode. ok is false if it is anything else.
@@ -58,11 +59,33 @@ func (c *scanner) claim(value []byte) (r Record, ok bool) {
 	if s.skip(`,"calls":`) {
 		r.Calls = int(s.number())
 	}
+	if s.skip(selfieHead) {
+		r.Selfie = c.readSelfie(&s)
+	}
 	if s.skip(`,"revision":`) {
 		r.Revision = int(s.number())
 	}
 	s.expect(`}`)
 	return r, s.ok && len(s.rest) == 0 && r.Claim > 0 && len(owner) > 0
+}
+
+const selfieHead = `,"selfie":{"sha256":"`
+
+// readSelfie reads what follows selfieHead.
+func (c *scanner) readSelfie(s *scan) (v Selfie) {
+	// The same reading as encoding/json's; it has no error.
+	s.ok = v.SHA256.UnmarshalText(s.text()) == nil && s.ok
+	if s.skip(`,"bytes":`) {
+		v.Bytes = s.number()
+	}
+	if s.skip(`,"version":"`) {
+		if text := s.text(); c.version != string(text) {
+			c.version = string(text)
+		}
+		v.Version = c.version
+	}
+	s.expect(`}`)
+	return v
 }
 
 const spendHead = `,"spend":{`

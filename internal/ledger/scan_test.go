@@ -21,7 +21,7 @@ func FuzzScanClaim(f *testing.F) {
 	bare.Called, bare.Source, bare.Vendor = nil, Source{}, ""
 	former := plain
 	former.Vendor = ""
-	for _, r := range []Record{plain, more, bare, former, parking(2, noon), reserving(1, "c", 100, 0), reserving(2, "", 0, 1)} {
+	for _, r := range []Record{plain, more, bare, former, with(plain, selfie(1)), with(more, Selfie{SHA256: Digest{1}}), parking(2, noon), reserving(1, "c", 100, 0), reserving(2, "", 0, 1)} {
 		f.Add(r.Encode())
 	}
 	f.Add([]byte(`{"step":"claimed","claim":01,"owner":"a","until":"2026-03-01T12:00:00Z"}`))
@@ -44,7 +44,7 @@ func FuzzScanClaim(f *testing.F) {
 func TestOurOwnClaimsAreScanned(t *testing.T) {
 	unnamed := claim(1, "a", noon)
 	unnamed.Vendor = ""
-	for _, r := range []Record{claim(1, "host/id", noon.Add(time.Nanosecond)), supersede(claim(2, "a", noon)), unnamed} {
+	for _, r := range []Record{claim(1, "host/id", noon.Add(time.Nanosecond)), supersede(claim(2, "a", noon)), unnamed, with(supersede(claim(2, "a", noon)), selfie(1)), with(unnamed, Selfie{SHA256: Digest{1}, Bytes: 1})} {
 		if _, ok := (&scanner{names: &names{}, spent: &spent{}}).claim(r.Encode()); !ok {
 			t.Errorf("%s is left to Decode", r.Encode())
 		}
@@ -89,13 +89,18 @@ func TestClaimOnTheWire(t *testing.T) {
 	if s := replay(t, "r", r); s.open[IDOf("r")].Step != Claimed {
 		t.Error("a claim without a vendor counts for nothing")
 	}
+	selfie := `,"selfie":{"sha256":"` + strings.Repeat("0", 62) + `0a","bytes":5,"version":"v-7"}}`
+	r.Selfie = Selfie{SHA256: Digest{31: 10}, Bytes: 5, Version: "v-7"}
+	if got := string(r.Encode()); got != strings.TrimSuffix(former, "}")+selfie {
+		t.Errorf("a claim for a call with a selfie is written as\n%s", got)
+	}
 }
 
 func TestClaimsAreAppliedWithoutAllocating(t *testing.T) {
 	s := NewShard(24 * time.Hour)
 	calls := 0
 	s.OnClaim(func(event.Vendor, time.Time) { calls++ })
-	key, value := []byte("request-1"), claim(1, "host/id", noon).Encode()
+	key, value := []byte("request-1"), with(claim(1, "host/id", noon), selfie(1)).Encode()
 	if allocs := testing.AllocsPerRun(1000, func() {
 		if err := s.Apply(key, value, noon); err != nil {
 			t.Fatal(err)
@@ -120,7 +125,7 @@ func TestReferenceOfAnAnswer(t *testing.T) {
 }
 
 func BenchmarkApplyClaim(b *testing.B) {
-	value := claim(1, "host/0b3b2b3e-6f1d-4c0e-9a86-0d2b7c41e935", noon.Add(time.Millisecond)).Encode()
+	value := with(claim(1, "host/0b3b2b3e-6f1d-4c0e-9a86-0d2b7c41e935", noon.Add(time.Millisecond)), selfie(1)).Encode()
 	s := NewShard(24 * time.Hour)
 	s.OnClaim(func(event.Vendor, time.Time) {})
 	key := []byte("request-1")

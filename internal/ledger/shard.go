@@ -34,6 +34,8 @@ type Entry struct {
 	// Once parked: the request id, the reason, and the request's record.
 	key, why string
 	original *Original
+	// selfie is that of the call of unknown outcome, nil if nobody knows.
+	selfie *Selfie
 	// verdict is that of the last parked record, nil if none is to come; a
 	// claim leaves it as it is.
 	verdict *pendingVerdict
@@ -85,7 +87,7 @@ func (e *Entry) Parking() (requestID string, value []byte) {
 		Due: &e.Due, Why: e.why, State: state, Reference: reference, Original: e.original,
 	}
 	if !e.Called.IsZero() {
-		r.Unknown, r.Called = true, &e.Called
+		r.Unknown, r.Called, r.Selfie = true, &e.Called, e.Selfie()
 	}
 	return e.key, r.Encode()
 }
@@ -241,6 +243,12 @@ func (s *Shard) claimed(id ID, r Record) {
 	e.Attempts, e.Calls = r.Attempts, r.Calls
 	e.Step = Claimed
 	s.spendAsRead(e, r.Spend)
+	switch {
+	case e.Called.IsZero():
+		e.setSelfie(r.Selfie)
+	case e.Selfie() != r.Selfie:
+		e.selfie = nil // a verdict that is found may be of either
+	}
 	if r.Called != nil && e.Called.IsZero() {
 		e.Called = *r.Called
 	}
@@ -268,6 +276,7 @@ func (s *Shard) answered(id ID, value []byte, at time.Time) bool {
 		s.open[id] = e
 	}
 	e.Step, e.answered, e.at = Answered, value, at
+	e.selfie = nil // the answer says it
 	s.spend(e, nil)
 	if v := s.scanner.answerSpend(value); v != nil {
 		s.spent.charge(*v, at)
@@ -308,9 +317,10 @@ func (s *Shard) parked(requestID string, r Record, at time.Time) {
 	if r.State != "" || r.Reference != "" {
 		e.verdict = &pendingVerdict{r.State, r.Reference}
 	}
-	e.Called = time.Time{}
+	e.Called, e.selfie = time.Time{}, nil
 	if r.Unknown && r.Called != nil {
 		e.Called = *r.Called
+		e.setSelfie(r.Selfie)
 	}
 }
 

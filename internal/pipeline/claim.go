@@ -31,7 +31,8 @@ func (p *Pipeline) claim(it *item, at time.Time, timeout time.Duration) error {
 	r := ledger.Record{
 		Step: ledger.Claimed, Spend: spendOf(it), Claim: it.entry.Claim + 1, Source: it.source(),
 		Owner: p.cfg.Owner, Until: &until, Called: &at, Vendor: it.request.Vendor,
-		Attempts: it.attempts, Calls: it.calls, Supersede: s.ledger.Superseding(it.entry), Revision: it.laterRevision(),
+		Attempts: it.attempts, Calls: it.calls, Selfie: it.selfie,
+		Supersede: s.ledger.Superseding(it.entry), Revision: it.laterRevision(),
 	}
 	s.mu.Unlock()
 	rec := p.ledgerRecord(it, r, stamp())
@@ -44,7 +45,7 @@ func (p *Pipeline) claim(it *item, at time.Time, timeout time.Duration) error {
 	if !p.owns(s) {
 		return errLeaseEnded
 	}
-	it.claim, it.until, it.claimedFor, it.claimedCalls = r.Claim, until, it.reserved, it.calls
+	it.claim, it.until, it.claimedFor, it.claimedCalls, it.claimedWith = r.Claim, until, it.reserved, it.calls, it.selfie
 	return nil
 }
 

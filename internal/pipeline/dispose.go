@@ -76,7 +76,14 @@ func (p *Pipeline) tryDispose(it *item, a ledger.Answer, nth int) (ended bool) {
 	if a.SelfieVersion != "" {
 		ref.Version = a.SelfieVersion
 	}
-	_, err := p.parts.Dispose(p.work, ref, a.Outcome)
+	dispose := p.parts.Dispose
+	if ref.Version == "" && p.isUnsure(it, a) {
+		dispose = p.parts.DisposeUnsure
+	}
+	did, err := dispose(p.work, ref, a.Outcome)
+	if did.Result == storage.Left {
+		err = errUnsure
+	}
 	switch {
 	case err == nil, p.work.Err() != nil: // cut off: it is the new owner's to settle
 		return true
@@ -86,6 +93,16 @@ func (p *Pipeline) tryDispose(it *item, a ledger.Answer, nth int) (ended bool) {
 	p.metrics.undisposed.Inc()
 	p.log.Error("selfie left as it was", "request_id", it.request.RequestID, "outcome", a.Outcome, "error", err)
 	return true
+}
+
+var errUnsure = errors.New("nobody knows which version the vendor was sent: no claim says, or claims say different ones")
+
+// isUnsure tells whether the vendor judged a selfie, or may have, of which nobody knows
+// what it was: the verdict of a call of unknown outcome that was found, or was not, and
+// whose claim does not say.
+func (p *Pipeline) isUnsure(it *item, a ledger.Answer) bool {
+	judged := a.Reference != "" || a.Dead != nil && a.Dead.Class == classUnknown
+	return judged && a.SHA256 == "" && p.lines[it.request.Vendor].lane.Adapter().Capabilities().NeedsSelfie
 }
 
 // passes tells whether a fault of the store may pass by itself.

@@ -18,16 +18,28 @@ import (
 
 // disposals are what a store was asked to do after verdicts.
 type disposals struct {
-	mu    sync.Mutex
-	refs  []storage.Ref
-	fault error
+	mu     sync.Mutex
+	refs   []storage.Ref
+	fault  error
+	result storage.Result
+}
+
+// of has a world ask for its disposals here.
+func (d *disposals) of(w *world) { w.parts.Dispose, w.parts.DisposeUnsure = d.dispose, d.disposeUnsure }
+
+// unsureOf stands for the version of what was disposed of without knowing it.
+const unsureOf = "unsure"
+
+func (d *disposals) disposeUnsure(ctx context.Context, ref storage.Ref, outcome event.Outcome) (storage.Disposal, error) {
+	ref.Version += unsureOf
+	return d.dispose(ctx, ref, outcome)
 }
 
 func (d *disposals) dispose(_ context.Context, ref storage.Ref, outcome event.Outcome) (storage.Disposal, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.refs = append(d.refs, ref)
-	return storage.Disposal{}, d.fault
+	return storage.Disposal{Result: d.result}, d.fault
 }
 
 func (d *disposals) asked() []storage.Ref {

@@ -13,14 +13,15 @@ import (
 	"reauth/internal/vendors"
 )
 
-type fakeSelfie struct{}
+// fakeSelfie is the first that was put at a key, or one that came so many later.
+type fakeSelfie struct{ later byte }
 
 func (fakeSelfie) Size() int64         { return 4 }
 func (fakeSelfie) ContentType() string { return "image/jpeg" }
 func (fakeSelfie) Reader() io.Reader   { return bytes.NewReader([]byte("jpeg")) }
 func (fakeSelfie) Body() io.ReadCloser { return io.NopCloser(bytes.NewReader([]byte("jpeg"))) }
-func (fakeSelfie) SHA256() string      { return fmt.Sprintf("%064d", 7) }
-func (fakeSelfie) Version() string     { return "v-7" }
+func (s fakeSelfie) SHA256() [32]byte  { return [32]byte{31: 7 + s.later} }
+func (s fakeSelfie) Version() string   { return fmt.Sprint("v-", 7+s.later) }
 func (fakeSelfie) Release()            {}
 
 // fakeVendor approves after delay, unless answer says otherwise.

@@ -108,7 +108,7 @@ func (p *Pipeline) parkHeld(it *item) {
 // if it is so.
 func (it *item) keepDoubt(r *ledger.Record) {
 	if !it.unknownSince.IsZero() {
-		r.Unknown, r.Called = true, &it.unknownSince
+		r.Unknown, r.Called, r.Selfie = true, &it.unknownSince, it.selfie
 	}
 }
 

@@ -59,9 +59,9 @@ type item struct {
 	// repeated.
 	repeated event.Amount
 
-	sha256  string
-	version string // of the selfie's object
-	bytes   int64
+	// selfie is the last that was fetched or, while nobody knows what became of a
+	// call, the one that it was made with. claimedWith is that of our last claim.
+	selfie, claimedWith ledger.Selfie
 }
 
 // spent is the time a request took in each step, over the attempts since it was
@@ -130,7 +130,7 @@ func unpack(w waiter, rules event.Rules, priorityTopic string) (*item, error) {
 	it := &item{shard: s, entry: e, fetched: time.Now(), unsettled: w.unsettled}
 	s.mu.Lock()
 	original := e.Original()
-	it.unknownSince, it.attempts, it.calls = e.Called, e.Attempts, e.Calls
+	it.unknownSince, it.selfie, it.attempts, it.calls = e.Called, e.Selfie(), e.Attempts, e.Calls
 	it.state, it.reference = e.Pending()
 	it.reserved = e.Spend()
 	source := e.Source

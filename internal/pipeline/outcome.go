@@ -98,7 +98,7 @@ func (p *Pipeline) decide(it *item, stage event.Stage, err error) decision {
 func (p *Pipeline) decideSelfie(it *item, err *storage.Error) decision {
 	switch err.Kind {
 	case storage.Unusable:
-		it.version = err.Version
+		it.selfie = ledger.Selfie{Version: err.Version}
 		return conclude(event.Unusable, err.Reason)
 	case storage.Refused:
 		return decision{action: giveUp, stage: event.StageSelfie, reason: event.SelfieForbidden, cause: err}

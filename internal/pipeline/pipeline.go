@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"log/slog"
 	"math/rand/v2"
@@ -76,6 +77,9 @@ type Parts struct {
 	// Dispose does what is set to be done about a selfie after the outcome;
 	// doing it again does no harm. nil: nothing.
 	Dispose func(ctx context.Context, ref storage.Ref, outcome event.Outcome) (storage.Disposal, error)
+	// DisposeUnsure is Dispose where nobody knows which version of a selfie was judged;
+	// nil if Dispose is.
+	DisposeUnsure func(ctx context.Context, ref storage.Ref, outcome event.Outcome) (storage.Disposal, error)
 	// Archives keep the pictures of the vendors of which any are to be kept.
 	Archives map[event.Vendor]Archive
 	Writer   writer
@@ -91,7 +95,7 @@ type Parts struct {
 // after the body was closed, it does nothing.
 type Selfie interface {
 	vendors.Selfie
-	SHA256() string
+	SHA256() [sha256.Size]byte
 	// Version is the S3 version id of the object, empty if it has none.
 	Version() string
 	Release()

@@ -27,7 +27,7 @@ func TestRequestEndsInItsResult(t *testing.T) {
 		want := event.Result{
 			RequestID: "r-1", CampaignID: "c-1", Vendor: event.Argos, SubmissionID: "sub-1", UserID: "u-1",
 			Outcome: event.Approved, VendorReference: "auth-sub-1", Liveness: event.LivenessNone,
-			Calls: 1, Attempts: 1, SelfieSHA256: fakeSelfie{}.SHA256(), SelfieBytes: 4,
+			Calls: 1, Attempts: 1, SelfieSHA256: fmt.Sprintf("%064d", 7), SelfieBytes: 4,
 			Revision: 1, Final: true, Source: event.Source{Topic: "requests", Partition: 1, Offset: 0},
 		}
 		got := w.results()

@@ -104,7 +104,7 @@ func (p *Pipeline) attempt(it *item, line *line, ready func()) decision {
 			return p.decide(it, event.StageSelfie, err)
 		}
 		defer selfie.Release()
-		it.sha256, it.bytes, it.version = selfie.SHA256(), selfie.Size(), selfie.Version()
+		it.selfie = ledger.Selfie{SHA256: selfie.SHA256(), Bytes: selfie.Size(), Version: selfie.Version()}
 		call.Selfie = selfie
 	}
 	verdict, err := p.call(ctx, it, line, call, ready)
@@ -135,7 +135,7 @@ func (p *Pipeline) call(ctx context.Context, it *item, line *line, call vendors.
 			return vendors.Verdict{}, over
 		}
 		timeout := line.lane.Timeout()
-		if !p.claimed(it, permit.At, timeout) || it.claimedFor != it.reserved {
+		if !p.claimed(it, permit.At, timeout) || it.claimedFor != it.reserved || it.claimedWith != it.selfie {
 			start := time.Now()
 			err := p.claim(it, permit.At, timeout)
 			if err != nil {

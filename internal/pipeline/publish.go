@@ -19,7 +19,7 @@ func (p *Pipeline) answerOf(it *item, d decision) ledger.Answer {
 	cost, currency := p.settleUp(it, d)
 	return ledger.Answer{
 		Outcome: v.Outcome, Reasons: v.Reasons, Codes: v.Codes, Scores: v.Scores,
-		Reference: v.Reference, Liveness: v.Liveness, SHA256: it.sha256, Bytes: it.bytes, SelfieVersion: it.version,
+		Reference: v.Reference, Liveness: v.Liveness, SHA256: it.selfie.SHA256.String(), Bytes: it.selfie.Bytes, SelfieVersion: it.selfie.Version,
 		TimingsMS: event.Timings{
 			Queued: it.spent.queued.Milliseconds(),
 			Selfie: it.spent.selfie.Milliseconds(),
@@ -178,7 +178,7 @@ func (p *Pipeline) park(it *item, d decision) {
 		if ended := it.until.Add(-p.cfg.ClaimMargin / 2); due.Before(ended) {
 			due = ended.Add(d.after)
 		}
-		r.Why, r.Unknown, r.Called = whyUnknown, true, &called
+		r.Why, r.Unknown, r.Called, r.Selfie = whyUnknown, true, &called, it.selfie
 	}
 	r.Due = &due
 	p.settleDown(it, r)
@@ -300,6 +300,9 @@ func (p *Pipeline) write(may func() error, recs ...event.Record) error {
 	}
 }
 
+// classUnknown is the class of what nobody knows the outcome of.
+const classUnknown = "unknown_outcome"
+
 // classOf names the class of a cause, for the dead letter's header.
 func classOf(err error) string {
 	var vendor *vendors.Error
@@ -310,7 +313,7 @@ func classOf(err error) string {
 	case errors.As(err, &selfie):
 		return selfie.Kind.String()
 	case errors.Is(err, errUnknown), errors.Is(err, errNoAnswer):
-		return "unknown_outcome"
+		return classUnknown
 	}
 	return "internal"
 }

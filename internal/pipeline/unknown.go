@@ -39,7 +39,7 @@ func (p *Pipeline) settle(it *item) (d decision, settled bool) {
 	step, called, due, at := it.entry.Step, it.entry.Called, it.entry.Due, p.settleAt(s, it.entry)
 	it.attempts, it.calls = max(it.attempts, it.entry.Attempts), max(it.calls, it.entry.Calls)
 	it.state, it.reference = it.entry.Pending()
-	it.reserved = it.entry.Spend()
+	it.reserved, it.selfie = it.entry.Spend(), it.entry.Selfie()
 	s.mu.Unlock()
 	if wait := time.Until(at); wait > 0 {
 		return decision{action: later, after: wait}, true
@@ -76,7 +76,7 @@ func (p *Pipeline) settle(it *item) (d decision, settled bool) {
 // the shard's new owner, or that the process stops.
 func (p *Pipeline) parkInDoubt(it *item) bool {
 	r, due := p.parkedRecord(it), time.Now()
-	r.Why, r.Due, r.Unknown, r.Called = whyUnknown, &due, true, &it.unknownSince
+	r.Why, r.Due, r.Unknown, r.Called, r.Selfie = whyUnknown, &due, true, &it.unknownSince, it.selfie
 	r.Calls++ // the one in doubt
 	if !p.record(it, r, stamp()) {
 		return false

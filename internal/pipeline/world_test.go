@@ -27,6 +27,7 @@ type world struct {
 	vendor *fakeVendor
 	topics *fakeTopics
 	selfie func(ref storage.Ref) error
+	latest fakeSelfie // what is current at every key
 	ended  chan error
 	halt   context.CancelFunc
 }
@@ -139,7 +140,7 @@ func (w *world) fetchSelfie(_ context.Context, ref storage.Ref) (Selfie, error) 
 			return nil, err
 		}
 	}
-	return fakeSelfie{}, nil
+	return w.latest, nil
 }
 
 // send puts a request on a shard. Its subject is the submission given.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"io"
 	"net"
@@ -107,8 +106,8 @@ func TestFetchBringsTheObject(t *testing.T) {
 				t.Errorf("read %d bytes, equal %v: %v", len(content), bytes.Equal(content, picture), err)
 			}
 			sum := sha256.Sum256(picture)
-			if got := selfie.SHA256(); got != hex.EncodeToString(sum[:]) {
-				t.Errorf("SHA256 is %s", got)
+			if got := selfie.SHA256(); got != sum {
+				t.Errorf("SHA256 is %x", got)
 			}
 			if selfie.Size() != int64(len(picture)) {
 				t.Errorf("Size is %d", selfie.Size())

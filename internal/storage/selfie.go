@@ -1,7 +1,7 @@
 package storage
 
 import (
-	"encoding/hex"
+	"crypto/sha256"
 	"io"
 	"sync"
 )
@@ -29,8 +29,8 @@ func (s *Selfie) Size() int64 { return s.size }
 // ContentType returns image/jpeg or image/png, from the content.
 func (s *Selfie) ContentType() string { return s.contentType }
 
-// SHA256 returns the digest of the content in lower-case hexadecimal.
-func (s *Selfie) SHA256() string { return hex.EncodeToString(s.sum[:]) }
+// SHA256 returns the digest of the content.
+func (s *Selfie) SHA256() [sha256.Size]byte { return s.sum }
 
 // Version returns the S3 version id of the object that was read, empty in a
 // bucket that has never had versions.
