@@ -125,16 +125,9 @@ const notImplemented = "NotImplemented"
 func (s *Store) versionPages(ctx context.Context, bucket, prefix string, take func(versionPage) (more bool)) *Error {
 	query := url.Values{"versions": {""}, "prefix": {prefix}}
 	for {
-		got, fault := s.exchange(ctx, request{method: http.MethodGet, ref: Ref{Bucket: bucket}, query: query})
-		if fault != nil {
-			if fault.Code == accessDenied {
-				fault.Err = errNoVersions
-			}
-			return fault
-		}
 		var page versionPage
-		if err := xml.Unmarshal(got.body, &page); err != nil {
-			return &Error{Kind: Fault, Err: errStrangeVersions}
+		if fault := s.readPage(ctx, bucket, query, &page, errNoVersions, errStrangeVersions); fault != nil {
+			return fault
 		}
 		if !take(page) || !page.IsTruncated {
 			return nil

@@ -77,16 +77,9 @@ type objectPage struct {
 func (s *Store) objectPages(ctx context.Context, bucket, prefix string, take func(keys ...string)) *Error {
 	query := url.Values{"list-type": {"2"}, "prefix": {prefix}}
 	for {
-		got, fault := s.exchange(ctx, request{method: http.MethodGet, ref: Ref{Bucket: bucket}, query: query})
-		if fault != nil {
-			if fault.Code == accessDenied {
-				fault.Err = errNoObjects
-			}
-			return fault
-		}
 		var page objectPage
-		if err := xml.Unmarshal(got.body, &page); err != nil {
-			return &Error{Kind: Fault, Err: errStrangeObjects}
+		if fault := s.readPage(ctx, bucket, query, &page, errNoObjects, errStrangeObjects); fault != nil {
+			return fault
 		}
 		for _, each := range page.Contents {
 			take(each.Key)
@@ -99,4 +92,20 @@ func (s *Store) objectPages(ctx context.Context, bucket, prefix string, take fun
 		}
 		query.Set("continuation-token", page.NextContinuationToken)
 	}
+}
+
+// readPage asks for a page of a bucket's list and reads it into page. denied says what
+// is to be granted, strange that what came is no such list.
+func (s *Store) readPage(ctx context.Context, bucket string, query url.Values, page any, denied, strange error) *Error {
+	got, fault := s.exchange(ctx, request{method: http.MethodGet, ref: Ref{Bucket: bucket}, query: query})
+	if fault != nil {
+		if fault.Code == accessDenied {
+			fault.Err = denied
+		}
+		return fault
+	}
+	if err := xml.Unmarshal(got.body, page); err != nil {
+		return &Error{Kind: Fault, Err: strange}
+	}
+	return nil
 }
