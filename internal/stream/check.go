@@ -37,25 +37,16 @@ func (c *Client) CheckTopics(ctx context.Context, sharded []string, others ...st
 // whatever their size. All faults are reported at once, wrapping ErrUnfitTopics, each
 // with what to do; a missing topic wraps ErrUnknownTopic.
 func (c *Client) CheckKept(ctx context.Context, kept map[string]time.Duration) error {
-	names := slices.Sorted(maps.Keys(kept))
-	infos, err := c.DescribeTopics(ctx, names...)
-	if err != nil {
-		return fmt.Errorf("checking topics: %w", err)
-	}
-	var faults []error
-	for _, name := range names {
-		config, want := infos[name].Config, kept[name].Milliseconds()
+	return c.checkEach(ctx, slices.Sorted(maps.Keys(kept)), func(name string, config map[string]string) (faults []error) {
+		want := kept[name].Milliseconds()
 		if ms, err := strconv.ParseInt(config["retention.ms"], 10, 64); err == nil && ms >= 0 && ms < want {
 			faults = append(faults, fmt.Errorf("%s has retention.ms=%d: set it to %d or more (what it loses is forgotten)", name, ms, want))
 		}
 		if size, err := strconv.ParseInt(config["retention.bytes"], 10, 64); err == nil && size >= 0 {
 			faults = append(faults, fmt.Errorf("%s has retention.bytes=%d: set it to -1 (under load it would be kept for less than %s)", name, size, kept[name]))
 		}
-	}
-	if err := errors.Join(faults...); err != nil {
-		return fmt.Errorf("checking topics: %w: %w", ErrUnfitTopics, err)
-	}
-	return nil
+		return faults
+	})
 }
 
 // CheckTimed returns nil if the records of every topic keep the times that their
@@ -63,15 +54,23 @@ func (c *Client) CheckKept(ctx context.Context, kept map[string]time.Duration) e
 // faults are reported at once, wrapping ErrUnfitTopics, each with what to do; a missing
 // topic wraps ErrUnknownTopic.
 func (c *Client) CheckTimed(ctx context.Context, names ...string) error {
+	return c.checkEach(ctx, names, func(name string, config map[string]string) (faults []error) {
+		if kind := config["message.timestamp.type"]; kind == "LogAppendTime" {
+			faults = append(faults, fmt.Errorf("%s has message.timestamp.type=%s: set it to CreateTime (what is looked for by its time would be missed, and written twice)", name, kind))
+		}
+		return faults
+	})
+}
+
+// checkEach reports the faults that faultsOf finds in the settings of each topic.
+func (c *Client) checkEach(ctx context.Context, names []string, faultsOf func(name string, config map[string]string) []error) error {
 	infos, err := c.DescribeTopics(ctx, names...)
 	if err != nil {
 		return fmt.Errorf("checking topics: %w", err)
 	}
 	var faults []error
 	for _, name := range names {
-		if kind := infos[name].Config["message.timestamp.type"]; kind == "LogAppendTime" {
-			faults = append(faults, fmt.Errorf("%s has message.timestamp.type=%s: set it to CreateTime (what is looked for by its time would be missed, and written twice)", name, kind))
-		}
+		faults = append(faults, faultsOf(name, infos[name].Config)...)
 	}
 	if err := errors.Join(faults...); err != nil {
 		return fmt.Errorf("checking topics: %w: %w", ErrUnfitTopics, err)

@@ -130,12 +130,10 @@ func (r *Reader) advance(ctx context.Context) error {
 			return err
 		}
 	}
-	ok, err := r.ahead.peek()
-	if err == nil && !ok {
-		err = r.refill(ctx)
-	}
-	if err != nil {
-		return err
+	if r.first() < 0 {
+		if err := r.refill(ctx); err != nil {
+			return err
+		}
 	}
 	return r.explain(ctx)
 }
