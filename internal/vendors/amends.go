@@ -24,12 +24,7 @@ func (q *quota) sent(s slot, c *counts, now time.Time) (late bool) {
 	if now.Sub(s.begin) <= q.limits.bearable() {
 		return false
 	}
-	if c != nil {
-		for i := range c.windows {
-			c.windows[i].remove(s.begin)
-			c.windows[i].add(now)
-		}
-	}
+	c.move(s.begin, now)
 	q.amends = append(q.amends, now.Add(q.limits.over))
 	return true
 }
@@ -52,13 +47,7 @@ func (q *quota) skip(s slot) bool {
 // waited for a connection, they could be more than a window allows.
 func (q *quota) move(from, to slot, c *counts) {
 	q.occupy(to)
-	if c == nil {
-		return
-	}
-	for i := range c.windows {
-		c.windows[i].remove(from.begin)
-		c.windows[i].add(to.begin)
-	}
+	c.move(from.begin, to.begin)
 }
 
 // leaving is the context's key for the *Permit of the request that Exchange sends:

@@ -45,6 +45,17 @@ type counts struct {
 	windows  []count
 }
 
+// move counts a call at another time; nil has none.
+func (c *counts) move(from, to time.Time) {
+	if c == nil {
+		return
+	}
+	for i := range c.windows {
+		c.windows[i].remove(from)
+		c.windows[i].add(to)
+	}
+}
+
 // anyShard stands for a call of no request, which is charged to whichever owned
 // shard has most room. No claim tells of it: a new owner does not know.
 const anyShard = -1

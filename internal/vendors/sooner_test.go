@@ -39,16 +39,22 @@ func TestCallsOfAnIdleLaneNeedNotWaitForTheirSlots(t *testing.T) {
 	}
 }
 
+// idleLane returns a lane of one shard that has been idle for five seconds.
+func idleLane(limit int) *Lane {
+	cfg := config()
+	cfg.Windows = perSecond(limit)
+	l := NewLane(&fakeAdapter{}, cfg)
+	l.SetShards([]int{0}, 1)
+	time.Sleep(5 * time.Second)
+	return l
+}
+
 // waitsAtHalfLoad makes 1000 calls that come at random times, half as many as the
 // limit allows, and returns how long each waited, shortest first. Claims take 2 ms.
 func waitsAtHalfLoad(t *testing.T, limit int, kept time.Duration) (waits []time.Duration) {
 	synctest.Test(t, func(t *testing.T) {
-		cfg := config()
-		cfg.Windows = perSecond(limit)
-		l := NewLane(&fakeAdapter{}, cfg)
-		l.SetShards([]int{0}, 1)
+		l := idleLane(limit)
 		l.Keep(time.Now().Add(kept))
-		time.Sleep(2 * time.Second)
 		const lead, claim = 5 * time.Millisecond, 2 * time.Millisecond
 		random := rand.New(rand.NewPCG(1, 2))
 		var made []time.Time
@@ -80,11 +86,7 @@ func waitsAtHalfLoad(t *testing.T, limit int, kept time.Duration) (waits []time.
 // from then on no call does.
 func TestOthersWaitForSlotsThatWereUsedFarAhead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		cfg := config()
-		cfg.Windows = perSecond(10)
-		l := NewLane(&fakeAdapter{}, cfg)
-		l.SetShards([]int{0}, 1)
-		time.Sleep(2 * time.Second)
+		l := idleLane(10)
 		if takes := l.Keep(time.Now().Add(time.Hour)); takes != 0 {
 			t.Errorf("no call went ahead of its slot, and the last takes %v", takes)
 		}
@@ -163,11 +165,7 @@ func TestLentSlotsSpareNoWait(t *testing.T) {
 // A call goes no further ahead than to where the shards are surely ours.
 func TestNoCallGoesFarAheadOfASlotThatMayBeAnothers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		cfg := config()
-		cfg.Windows = perSecond(10)
-		l := NewLane(&fakeAdapter{}, cfg)
-		l.SetShards([]int{0}, 1)
-		time.Sleep(2 * time.Second)
+		l := idleLane(10)
 		l.Keep(time.Now().Add(250 * time.Millisecond))
 		for range 6 {
 			p, err := l.ReserveFor(t.Context(), 0, 0)
@@ -185,12 +183,8 @@ func TestNoCallGoesFarAheadOfASlotThatMayBeAnothers(t *testing.T) {
 // Whatever was saved up, a burst is at most as far ahead as soonest.
 func TestBurstAfterAPauseIsShort(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		cfg := config()
-		cfg.Windows = perSecond(400)
-		l := NewLane(&fakeAdapter{}, cfg)
-		l.SetShards([]int{0}, 1)
+		l := idleLane(400)
 		l.Keep(time.Now().Add(time.Hour))
-		time.Sleep(5 * time.Second)
 		begin, at := time.Now(), 0
 		for range 392 {
 			p, err := l.ReserveFor(t.Context(), 0, 0)
