@@ -28,10 +28,17 @@ func (c *Client) End(ctx context.Context, topic string, partition int) (int64, e
 }
 
 // OffsetAt returns the position of the first record whose timestamp is t or
-// later, or the end of the partition when there is none. Timestamps are those
-// that the producers gave, to the millisecond, unless the topic says otherwise.
+// later, or an end of the partition before which there is none: what is written
+// meanwhile lies behind it. Timestamps are those that the producers gave, to the
+// millisecond, unless the topic says otherwise.
 func (c *Client) OffsetAt(ctx context.Context, topic string, partition int, t time.Time) (int64, error) {
-	found, err := c.listOffsets(ctx, topic, kafka.ReadCommitted, kafka.TimeOffsetOf(partition, t), kafka.LastOffsetOf(partition))
+	// The end is asked for first, on its own: of two questions at once, the one about
+	// the end may be answered after a record that the one about the time did not see.
+	end, err := c.End(ctx, topic, partition)
+	if err != nil {
+		return 0, err
+	}
+	found, err := c.listOffsets(ctx, topic, kafka.ReadCommitted, kafka.TimeOffsetOf(partition, t))
 	if err != nil {
 		return 0, fmt.Errorf("looking up %s/%d at %s: %w", topic, partition, t.UTC().Format(time.RFC3339), err)
 	}
@@ -40,7 +47,7 @@ func (c *Client) OffsetAt(ctx context.Context, topic string, partition int, t ti
 			return offset, nil
 		}
 	}
-	return found.LastOffset, nil
+	return end, nil
 }
 
 // CommittedOffsets returns, by topic and partition, the committed next of the

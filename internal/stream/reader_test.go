@@ -610,6 +610,34 @@ func TestOffsetsOfAPartition(t *testing.T) {
 	})
 }
 
+func TestNothingIsWrittenBeforeThePositionOfATime(t *testing.T) {
+	const endOf = -1 // as a timestamp
+	for name, late := range map[string]func(timestamp int64) bool{
+		"end":  func(timestamp int64) bool { return timestamp == endOf },
+		"time": func(timestamp int64) bool { return timestamp != endOf },
+	} {
+		t.Run("a record comes before the answer about the "+name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := startReading(t)
+				r.kafka.ControlKey(int16(kmsg.ListOffsets), func(request kmsg.Request) (kmsg.Response, error, bool) {
+					if !late(request.(*kmsg.ListOffsetsRequest).Topics[0].Partitions[0].Timestamp) {
+						return nil, nil, false
+					}
+					r.kafka.DropControl()
+					r.kafka.SleepControl(func() {
+						time.Sleep(time.Second) // the other question is answered
+						r.write(t, 0, 1)
+					})
+					return nil, nil, false
+				})
+				if got, err := r.client.OffsetAt(t.Context(), "requests", 0, time.Now().Add(-time.Hour)); err != nil || got != 0 {
+					t.Errorf("got %d and %v, but there is a record at 0", got, err)
+				}
+			})
+		})
+	}
+}
+
 func TestCommittedOffsetsAreThoseOfTheGroup(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		kafka := startGroup(t)
