@@ -7,8 +7,8 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"regexp"
 	"slices"
-	"strings"
 )
 
 // counts are tests, subtests included. A package that fails outside its tests
@@ -50,10 +50,12 @@ type reader struct {
 	crashed map[string]bool
 }
 
-// detectorFault is what the race detector says when it finds itself broken, as
-// it does now and then in a synctest bubble (golang/go#78156, Go 1.26). It says
-// nothing about the code under test.
-const detectorFault = "ThreadSanitizer: CHECK failed"
+// detectorFault is what is said when the race detector finds itself broken, or
+// breaks down, as it does now and then in a synctest bubble (golang/go#78156, Go
+// 1.26). The second form is the runtime's for a bad address used by code that is not
+// Go: of that a test has the race detector's only. Neither says anything about the
+// code under test.
+var detectorFault = regexp.MustCompile(`ThreadSanitizer: CHECK failed|^PC=0x[0-9a-f]+ m=\d+ sigcode=\d+ addr=`)
 
 // outcome is what a run came to.
 type outcome struct {
@@ -96,7 +98,7 @@ func (r *reader) take(e event) {
 	case "build-output":
 		fmt.Fprint(r.w, e.Output)
 	case "output":
-		if strings.Contains(e.Output, detectorFault) {
+		if detectorFault.MatchString(e.Output) {
 			r.crashed[e.Package] = true
 		}
 		r.output[u] = append(r.output[u], e.Output)

@@ -87,14 +87,24 @@ func TestPackagesInWhichTheRaceDetectorBrokeDownAreNamed(t *testing.T) {
 		`{"Action":"fail","Package":"p/b"}`,
 		`{"Action":"fail","Package":"p/c","Test":"TestC"}`,
 		`{"Action":"fail","Package":"p/c"}`,
+		`{"Action":"output","Package":"p/d","Test":"TestD","Output":"SIGSEGV: segmentation violation\n"}`,
+		`{"Action":"output","Package":"p/d","Test":"TestD","Output":"PC=0x41ca09 m=3 sigcode=1 addr=0x0\n"}`,
+		`{"Action":"fail","Package":"p/d"}`,
+		`{"Action":"output","Package":"p/e","Test":"TestE","Output":"panic: runtime error: invalid memory address or nil pointer dereference\n"}`,
+		`{"Action":"output","Package":"p/e","Test":"TestE","Output":"[signal SIGSEGV: segmentation violation code=0x1 addr=0x0 pc=0x5e32a6]\n"}`,
+		`{"Action":"fail","Package":"p/e"}`,
+		`{"Action":"output","Package":"p/f","Test":"TestF","Output":"SIGQUIT: quit\n"}`,
+		`{"Action":"output","Package":"p/f","Test":"TestF","Output":"PC=0x48a2c1 m=0 sigcode=0\n"}`,
+		`{"Action":"fail","Package":"p/f"}`,
 	}
 	var shown strings.Builder
 	got, err := tally(strings.NewReader(strings.Join(events, "\n")), &shown)
 	if err != nil {
 		t.Fatal(err)
 	}
-	// TestC keeps the run from being repeated: it failed.
-	want := outcome{counts{passed: 1, failed: 2}, []string{"p/b"}}
+	// TestC keeps the run from being repeated: it failed. So do a panic and a test
+	// that was ended.
+	want := outcome{counts{passed: 1, failed: 5}, []string{"p/b", "p/d"}}
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(outcome{}, counts{})); diff != "" {
 		t.Errorf("outcome (-want +got):\n%s", diff)
 	}
