@@ -203,6 +203,34 @@ func TestLaneFaultKeepsEveryRequestAndResumes(t *testing.T) {
 	})
 }
 
+func TestRequestThatAloneMeetsALaneFaultIsGivenUpAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := setup(t, nil)
+		w.vendor.answer = func(c vendors.Call, _ int) (vendors.Verdict, error) {
+			if c.RequestID == "r-7" {
+				return vendors.Verdict{}, &vendors.Error{Vendor: event.Argos, Kind: vendors.LaneFault, Status: 403, Code: "forbidden"}
+			}
+			return vendors.Verdict{Outcome: event.Approved}, nil
+		}
+		for i := range 600 {
+			w.send(i%3, fmt.Sprint("r-", i), fmt.Sprint("sub-", i))
+			time.Sleep(100 * time.Millisecond)
+		}
+		settle(time.Minute)
+		for _, r := range w.results() {
+			if failed := r.Outcome == event.Failed; failed != (r.RequestID == "r-7") {
+				t.Errorf("result %+v", r)
+			} else if failed && (r.Attempts != 3 || !cmp.Equal(r.Reasons, []event.Reason{event.AttemptsExhausted})) {
+				t.Errorf("given up: %+v", r)
+			}
+		}
+		if results, dead := len(w.results()), len(w.topics.written("dead")); results != 600 || dead != 1 {
+			t.Errorf("%d results and %d dead letters, want 600 and 1", results, dead)
+		}
+		w.shut()
+	})
+}
+
 func TestBackOffIsBoundedAndSpread(t *testing.T) {
 	c := RetryConfig{MaxAttempts: 8, Initial: time.Second, Max: 10 * time.Minute}
 	for n := 1; n < 100; n++ {

@@ -49,6 +49,7 @@ type Lane struct {
 	breaker  *breaker
 	ceiling  *ceiling
 	demand   demand
+	suspects suspects
 	row      unexplainedRow
 
 	mu      sync.Mutex // guards what follows
@@ -176,7 +177,7 @@ func (l *Lane) Call(ctx context.Context, p *Permit, c Call, may func() error) (V
 	start := time.Now()
 	v, err := l.adapter.Authenticate(p.watch(ctx), c)
 	elapsed := time.Since(start)
-	err, ofLane := l.row.judge(c.RequestID, err, l.Fault() != nil)
+	err, ofLane := l.row.judge(c.RequestID, l.suspects.judge(c.RequestID, start, err), l.Fault() != nil)
 	p.end(ofLane, elapsed)
 	return v, err
 }

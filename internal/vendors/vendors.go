@@ -198,10 +198,12 @@ type Kind uint8
 const (
 	// Transient: the same call may succeed later.
 	Transient Kind = iota + 1
-	// Throttled: the vendor asks for fewer calls.
+	// Throttled: the vendor asks for fewer calls. If it does so of one request
+	// alone, that is Unexplained in the end (suspects.go).
 	Throttled
 	// LaneFault: every call would fail the same way (key, credit, address,
-	// allow-list): the lane pauses, requests are kept.
+	// allow-list): the lane pauses, requests are kept. If one fails so alone, that
+	// is Unexplained in the end (suspects.go).
 	LaneFault
 	// Refused: this request can never succeed, and neither the selfie nor
 	// the subject is to blame (the vendor does not understand the call).
