@@ -231,6 +231,32 @@ func TestRequestThatAloneMeetsALaneFaultIsGivenUpAlone(t *testing.T) {
 	})
 }
 
+func TestPanicOverAnAnswerEndsNoOtherCall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := join(t, newFakeTopics(), findingVendor{&fakeVendor{delay: 300 * time.Millisecond}}, nil)
+		w.assign([]int{0, 1, 2}, nil, nil)
+		w.vendor.answer = func(c vendors.Call, _ int) (vendors.Verdict, error) {
+			if c.RequestID == "r-7" {
+				panic("over " + c.SubmissionID)
+			}
+			return vendors.Verdict{Outcome: event.Approved}, nil
+		}
+		for i := range 60 {
+			w.send(i%3, fmt.Sprint("r-", i), fmt.Sprint("sub-", i))
+		}
+		settle(5 * time.Minute)
+		for _, r := range w.results() {
+			if r.Outcome != event.Approved || r.Calls != 1 {
+				t.Errorf("result %+v", r)
+			}
+		}
+		if n := len(w.results()); n != 60 {
+			t.Errorf("%d results, want 60: the vendor can be asked for the verdict of the one", n)
+		}
+		w.shut()
+	})
+}
+
 func TestBackOffIsBoundedAndSpread(t *testing.T) {
 	c := RetryConfig{MaxAttempts: 8, Initial: time.Second, Max: 10 * time.Minute}
 	for n := 1; n < 100; n++ {

@@ -147,9 +147,14 @@ func (q *inquiry) askAbout(ctx context.Context, questions []question) {
 		}
 	}
 	pages := 0
-	found, err := q.finder.Find(ctx, calls, since, func(ctx context.Context, do func(context.Context) error) error {
+	turn := func(ctx context.Context, do func(context.Context) error) error {
 		pages++
 		return q.lane.TurnAhead(ctx, do)
+	}
+	var found [][]vendors.Verdict
+	err := q.lane.Contain("find", func() (err error) {
+		found, err = q.finder.Find(ctx, calls, since, turn)
+		return err
 	})
 	if err == nil {
 		q.told(pages)

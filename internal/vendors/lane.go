@@ -175,7 +175,11 @@ func (l *Lane) Call(ctx context.Context, p *Permit, c Call, may func() error) (V
 	ctx, cancel := context.WithTimeoutCause(ctx, l.cfg.Timeout, ErrTimeout)
 	defer cancel()
 	start := time.Now()
-	v, err := l.adapter.Authenticate(p.watch(ctx), c)
+	var v Verdict
+	err = l.Contain("authenticate", func() (err error) {
+		v, err = l.adapter.Authenticate(p.watch(ctx), c)
+		return err
+	})
 	elapsed := time.Since(start)
 	err, ofLane := l.row.judge(c.RequestID, l.suspects.judge(c.RequestID, start, err), l.Fault() != nil)
 	p.end(ofLane, elapsed)
@@ -192,7 +196,7 @@ func (l *Lane) prepare(ctx context.Context, p *Permit) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, l.cfg.Timeout, ErrTimeout)
 	defer cancel()
 	start := time.Now()
-	err := preparer.Prepare(ctx)
+	err := l.Contain("prepare", func() error { return preparer.Prepare(ctx) })
 	if err != nil {
 		p.end(err, time.Since(start))
 	}
@@ -227,7 +231,7 @@ func (l *Lane) turnAt(ctx context.Context, place place, do func(context.Context)
 		}
 		timed, cancel := context.WithTimeoutCause(ctx, l.cfg.Timeout, ErrTimeout)
 		start := time.Now()
-		err = do(p.watch(timed))
+		err = l.Contain("ask", func() error { return do(p.watch(timed)) })
 		cancel()
 		p.end(err, time.Since(start))
 		return err

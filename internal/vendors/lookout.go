@@ -99,5 +99,5 @@ func (l *Lane) look(ctx context.Context) bool {
 	if err := sleep(ctx, max(1, c.at.Sub(now)), nil); err != nil {
 		return false
 	}
-	return l.adapter.Check(ctx) == nil
+	return l.check(ctx) == nil
 }

@@ -22,6 +22,7 @@ type laneMetrics struct {
 	ceiling    prometheus.Gauge
 	missed     prometheus.Counter
 	late       prometheus.Counter
+	panics     prometheus.Counter
 }
 
 // callResults are the values of the label result: how calls can end.
@@ -59,12 +60,14 @@ func newLaneMetrics(reg prometheus.Registerer, vendor event.Vendor) *laneMetrics
 			Name: "reauth_slots_missed_total", ConstLabels: labels, Help: "Slots of the timetable that passed before the call could be made."}),
 		late: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "reauth_calls_late_total", ConstLabels: labels, Help: "Calls that were late for their slot, as after connecting anew; each took another."}),
+		panics: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "reauth_vendor_panics_total", ConstLabels: labels, Help: "Answers of the vendor over which its adapter panicked: a fault of reauth's."}),
 	}
 	for _, r := range callResults {
 		m.calls.WithLabelValues(r)
 	}
 	if reg != nil {
-		reg.MustRegister(m.calls, m.duration, m.permitWait, m.inFlight, m.paused, m.faults, m.breaker, m.ceiling, m.missed, m.late)
+		reg.MustRegister(m.calls, m.duration, m.permitWait, m.inFlight, m.paused, m.faults, m.breaker, m.ceiling, m.missed, m.late, m.panics)
 	}
 	return m
 }

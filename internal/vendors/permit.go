@@ -124,7 +124,7 @@ func (l *Lane) enter(ctx context.Context) (Pass, error) {
 			return pass, err
 		}
 		check, cancel := context.WithTimeoutCause(ctx, l.cfg.Timeout, ErrTimeout)
-		err = l.adapter.Check(check)
+		err = l.check(check)
 		cancel()
 		if err == nil {
 			return pass, nil
