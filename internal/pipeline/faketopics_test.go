@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"reauth/internal/event"
+	"reauth/internal/stream"
 )
 
 // fakeTopics are topics in memory: what is appended can be read, what is
@@ -16,6 +17,7 @@ import (
 type fakeTopics struct {
 	mu      sync.Mutex
 	logs    map[string][]event.Record // by topic/partition
+	deleted map[string]int64          // up to which position
 	more    map[string]chan struct{}
 	out     []event.Record
 	write   func(recs []event.Record) error // before each write
@@ -44,7 +46,7 @@ func (f *fakeTopics) mute(ctx context.Context) {
 }
 
 func newFakeTopics() *fakeTopics {
-	return &fakeTopics{logs: map[string][]event.Record{}, more: map[string]chan struct{}{}, opened: map[string]int{}, asked: map[string]int{}, commits: map[string]int64{}}
+	return &fakeTopics{logs: map[string][]event.Record{}, deleted: map[string]int64{}, more: map[string]chan struct{}{}, opened: map[string]int{}, asked: map[string]int{}, commits: map[string]int64{}}
 }
 
 func logName(topic string, partition int) string { return fmt.Sprintf("%s/%d", topic, partition) }
@@ -59,6 +61,13 @@ func (f *fakeTopics) committed(topic string, partition int) int64 {
 func (f *fakeTopics) append(rec event.Record) {
 	rec.Time = time.Now()
 	f.add(rec)
+}
+
+// deleteAll is what retention does to a log that nobody writes to.
+func (f *fakeTopics) deleteAll(name string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.deleted[name] = int64(len(f.logs[name]))
 }
 
 func (f *fakeTopics) add(rec event.Record) {
@@ -139,7 +148,7 @@ func (f *fakeTopics) OffsetAt(_ context.Context, topic string, partition int, t 
 		return 0, err
 	}
 	log := f.logs[logName(topic, partition)]
-	for _, rec := range log {
+	for _, rec := range log[f.deleted[logName(topic, partition)]:] {
 		if !rec.Time.Before(t.Truncate(time.Millisecond)) {
 			return rec.Offset, nil
 		}
@@ -193,6 +202,12 @@ func (r *fakeReader) Fetch(ctx context.Context) (event.Record, error) {
 				return event.Record{}, ctx.Err()
 			}
 			f.mu.Lock()
+		}
+		if first := f.deleted[r.name]; r.next < first {
+			gap := &stream.GapError{From: r.next, To: first}
+			r.next = first
+			f.mu.Unlock()
+			return event.Record{}, gap
 		}
 		if log := f.logs[r.name]; r.next < int64(len(log)) {
 			rec := log[r.next]

@@ -130,23 +130,20 @@ func (p *Pipeline) readWhile(ctx context.Context, topic string, partition int, s
 }
 
 // fetchAny is Fetch for topics of our own, in which control records and gaps
-// mean nothing to us: such a record has no value.
+// mean nothing to us: such a record has no value. That of a gap is the last in it, for
+// nothing may ever come behind it.
 func (p *Pipeline) fetchAny(ctx context.Context, r Reader) (event.Record, error) {
-	for {
-		rec, err := r.Fetch(ctx)
-		_, gap := errors.AsType[*stream.GapError](err)
-		switch {
-		case err == nil && rec.Value == nil:
-			rec.Value = []byte{}
-			return rec, nil
-		case errors.Is(err, stream.ErrControl):
-			rec.Value = nil
-			return rec, nil
-		case gap:
-			continue // older than the retention is older than the window
-		}
-		return rec, err
+	rec, err := r.Fetch(ctx)
+	gap, lost := errors.AsType[*stream.GapError](err)
+	switch {
+	case err == nil && rec.Value == nil:
+		rec.Value = []byte{}
+	case errors.Is(err, stream.ErrControl):
+		rec.Value, err = nil, nil
+	case lost: // older than the retention is older than the window
+		return event.Record{Offset: gap.To - 1}, nil
 	}
+	return rec, err
 }
 
 // apply takes in one record of the ledger. One that cannot be read is counted

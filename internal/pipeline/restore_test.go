@@ -57,3 +57,28 @@ func TestCheckpointFollowsThePublishedResults(t *testing.T) {
 		w.shut()
 	})
 }
+
+// A group comes back after about as long as its ledger is kept, and retention runs while
+// the ledger is read: its last record is not there to be waited for.
+func TestLedgerThatIsDeletedWhileItIsReadBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		topics, v := newFakeTopics(), &fakeVendor{}
+		topics.hold = make(chan struct{})
+		a := join(t, topics, v, nil)
+		a.assign([]int{0, 1, 2}, nil, nil)
+		a.send(0, "r-1", "sub-1")
+		settle(time.Minute)
+		a.commit()
+		a.kill()
+		topics.holdTopic("ledger/0")
+		b := join(t, topics, v, nil)
+		b.assign([]int{0, 1, 2}, nil, nil)
+		settle(time.Second)
+		topics.deleteAll("ledger/0")
+		close(topics.hold)
+		b.send(0, "r-2", "sub-2")
+		settle(time.Minute)
+		wantOncePerRequest(t, b, 2)
+		b.shut()
+	})
+}
