@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kmsg"
+
 	"reauth/internal/campaign"
 	"reauth/internal/event"
 	"reauth/internal/ops"
@@ -139,6 +141,31 @@ func TestRepeatsBehindTheLastResultAreSeen(t *testing.T) {
 	if report := r.report(t); report.Repeats != 1 || report.Answered != 1 {
 		t.Errorf("report %+v", report.Report)
 	}
+}
+
+// Old records of others are deleted after the watch has asked where they end.
+func TestWatchDoesNotWaitForWhatIsDeleted(t *testing.T) {
+	b := newBench(t)
+	b.run("publish", "--campaign", "other", "--priority", manifestOf(t, 30)).want(t, 0)
+	b.run("publish", "--campaign", "camp", fileOf(t, "more.ndjson", `{"request_id":"r1","submission_id":"x","selfie_key":"a.jpg"}`)).want(t, 0)
+	b.write(answers(t, b.records(event.TopicRequests))...)
+	b.cluster.ControlKey(int16(kmsg.Fetch), func(request kmsg.Request) (kmsg.Response, error, bool) {
+		if request.(*kmsg.FetchRequest).Topics[0].Topic != event.TopicPriority {
+			return nil, nil, false
+		}
+		b.cluster.DropControl()
+		b.cluster.SleepControl(func() {
+			for partition := range int32(shards) {
+				const end = -1
+				if err := b.cluster.DeleteRecords(event.TopicPriority, partition, end); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+		return nil, nil, false
+	})
+	r := b.run("watch", "--campaign", "camp", "--timeout", "20s")
+	r.want(t, 0, "was deleted from 0 up to", "complete: every request of campaign camp")
 }
 
 func TestWatchNamesWhatIsMissingOfAManifest(t *testing.T) {

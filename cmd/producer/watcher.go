@@ -27,7 +27,8 @@ type watcher struct {
 	progress *campaign.Progress
 }
 
-// sighting is what a reader met: a record, or only the news of how far it is.
+// sighting is what a reader met: a record, or, as of a gap, only the news of how far it
+// is.
 type sighting struct {
 	place
 	record  event.Record
@@ -186,7 +187,7 @@ func (w *watcher) read(ctx context.Context, p place, from int64, sightings chan<
 			return nil
 		case errors.As(err, &gap):
 			fmt.Fprintln(w.messages, gap)
-			continue
+			record = event.Record{Offset: gap.To - 1} // nothing may ever come behind it
 		case err != nil && !errors.Is(err, stream.ErrControl):
 			return err
 		}
