@@ -183,6 +183,9 @@ func (f *fakeTopics) open(topic string, partition int, next int64) (Reader, erro
 	return &fakeReader{f, logName(topic, partition), max(0, next)}, nil
 }
 
+// markerHeader makes a record the marker of a transaction.
+const markerHeader = "marker"
+
 type fakeReader struct {
 	topics *fakeTopics
 	name   string
@@ -213,6 +216,9 @@ func (r *fakeReader) Fetch(ctx context.Context) (event.Record, error) {
 			rec := log[r.next]
 			r.next++
 			f.mu.Unlock()
+			if _, marker := rec.Header(markerHeader); marker {
+				return event.Record{Topic: rec.Topic, Partition: rec.Partition, Offset: rec.Offset, Time: rec.Time}, stream.ErrControl
+			}
 			return rec, nil
 		}
 		if f.more[r.name] == nil {

@@ -56,8 +56,12 @@ func (p *Pipeline) ledgerAt(s *shard, t time.Time) (int64, error) {
 // timeOf returns the time of the ledger record at a position, now if it is gone.
 func (p *Pipeline) timeOf(s *shard, position int64) (time.Time, error) {
 	rec, err := p.recordAt(s, p.cfg.Topics.Ledger, position)
-	if _, gap := errors.AsType[*stream.GapError](err); gap {
+	_, gap := errors.AsType[*stream.GapError](err)
+	switch {
+	case gap:
 		return time.Now(), nil // deleted meanwhile
+	case errors.Is(err, stream.ErrControl):
+		return rec.Time, nil // a marker has one, too
 	}
 	return rec.Time, err
 }

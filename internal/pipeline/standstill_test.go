@@ -165,6 +165,31 @@ func TestOffsetsThatLagBehindTheWindow(t *testing.T) {
 	}
 }
 
+// A ledger that was copied to another cluster in transactions, as MirrorMaker does for
+// exactly-once, ends with a marker.
+func TestMarkersInACopiedLedger(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		topics, v := newFakeTopics(), &fakeVendor{}
+		a := join(t, topics, v, nil)
+		a.assign([]int{0, 1, 2}, nil, nil)
+		a.send(0, "r-1", "sub-1")
+		settle(time.Minute)
+		a.kill()
+		for shard := range 3 {
+			topics.append(event.Record{Topic: "ledger", Partition: shard, Headers: []event.Header{{Key: markerHeader}}})
+		}
+		time.Sleep(13 * time.Hour)
+
+		b := join(t, topics, v, nil)
+		b.assign([]int{0, 1, 2}, nil, nil)
+		b.send(0, "r-2", "sub-2")
+		settle(time.Minute)
+		wantOncePerRequest(t, b, 2)
+		wantCalls(t, b, 1)
+		b.shut()
+	})
+}
+
 func TestOrdersOutliveAStandstill(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		topics, v := newFakeTopics(), &fakeVendor{}
