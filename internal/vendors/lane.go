@@ -143,7 +143,8 @@ func (l *Lane) Keep(until time.Time) (takes time.Duration) {
 
 // SetRate lowers the pace of the whole group to so many calls per second, less the
 // headroom; 0, or more than the limits allow, takes that back. All replicas are to
-// be told within a second; none makes a call in it, and in the one after.
+// be told within a second; none makes a call in it, in the one after, and for as long
+// as the limits' slots are apart.
 func (l *Lane) SetRate(perSecond float64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -102,8 +102,8 @@ func (q *quota) setPace() {
 }
 
 // paceChange is how long no slot begins after an order about the pace, which
-// replicas hear of within a second, and calls go farthest ahead of their slots: so no
-// window holds slots of two paces, which don't follow each other evenly.
+// replicas hear of within a second, and calls go farthest ahead of their slots: by
+// then the last slot of the former pace has begun, whoever's it is.
 const paceChange = time.Second + farthest
 
 // order lowers the pace to so many calls per second; 0 takes that back.
@@ -112,6 +112,11 @@ func (q *quota) order(perSecond float64, now time.Time) {
 		return
 	}
 	q.ordered, q.quiet, q.freed = perSecond, now.Add(paceChange), nil
+	if q.plan.perSecond > 0 {
+		// A window that is longer than that holds slots of both paces, which don't
+		// follow each other evenly: see pace.pause. Neither is above the plan's.
+		q.quiet = q.quiet.Add(time.Duration(float64(time.Second) / q.plan.perSecond))
+	}
 	q.setPace()
 }
 

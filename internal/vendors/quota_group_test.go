@@ -29,7 +29,9 @@ type group struct {
 	slow               time.Duration
 	// bursty replicas have no backlog, but some requests now and then.
 	bursty bool
-	later  []happening
+	// ordered is what the pace was last ordered to be.
+	ordered float64
+	later   []happening
 }
 
 type claimed struct {
@@ -131,10 +133,19 @@ func (g *group) assign(r *replica, owned []int) {
 // same shards again, when the group has waited for it in vain.
 func (g *group) restart(r *replica) {
 	r.quota, r.permits = newQuota(g.limits, nil), nil
+	r.quota.order(g.ordered, g.local(r))
 	owned := r.owned
 	r.owned = nil
 	g.run(farthest)
 	g.assign(r, owned)
+}
+
+// order lowers the pace. Replicas hear of it within a second.
+func (g *group) order(perSecond float64) {
+	g.ordered = perSecond
+	for _, r := range g.replicas {
+		g.after(time.Duration(g.rand.Int64N(int64(time.Second))), func() { r.quota.order(g.ordered, g.local(r)) })
+	}
 }
 
 // run lets the group work for d.
@@ -276,7 +287,8 @@ func drawWindows(t *rapid.T) []Window {
 }
 
 // The vendor never sees more than a limit allows, whatever the limits, whoever
-// owns what, whose clock is ahead and who restarts; and no shard starves.
+// owns what, whose clock is ahead, who restarts and what pace is ordered; and no shard
+// starves.
 func TestNoSlidingWindowIsExceededAndNoShardStarves(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		windows := drawWindows(t)
@@ -292,12 +304,17 @@ func TestNoSlidingWindowIsExceededAndNoShardStarves(t *testing.T) {
 		g.rebalance()
 		for range rapid.IntRange(0, 5).Draw(t, "changes") {
 			g.run(time.Duration(rapid.IntRange(300, 20_000).Draw(t, "ms")) * time.Millisecond)
-			if rapid.Bool().Draw(t, "restart") && g.slow == 0 {
+			switch what := rapid.IntRange(0, 2).Draw(t, "what"); {
+			case what == 1 && g.slow == 0:
 				g.restart(g.replicas[rapid.IntRange(0, len(g.replicas)-1).Draw(t, "replica")])
-			} else {
+			case what == 2:
+				g.order(l.perSecond * rapid.Float64Range(.2, 1.2).Draw(t, "ordered"))
+			default:
 				g.rebalance()
 			}
 		}
+		g.order(0)
+		g.run(time.Second + paceChange)
 		last := windows[len(windows)-1]
 		clear(g.served)
 		g.wasteful, g.restless, g.bursty, g.slow = false, false, false, 0

@@ -212,3 +212,31 @@ func TestSlotOfALateCallIsNotFree(t *testing.T) {
 		t.Error("a slot that was given back is not free")
 	}
 }
+
+// The slots of two paces don't follow each other evenly, and a window of a minute
+// holds both.
+func TestOrdersAboutASlowPaceExceedNoWindow(t *testing.T) {
+	w := Window{10, time.Minute}
+	for after := range 12 {
+		q := newQuota(newLimits([]Window{w}, .02), nil)
+		q.setShards([]int{0}, 1, noon)
+		var made []time.Time
+		call := func(from, to time.Time) {
+			for s, _, _ := q.next(from, 0); s.begin.Before(to); s, _, _ = q.next(from, 0) {
+				q.take(s, 0, from)
+				made = append(made, s.begin)
+			}
+		}
+		ordered := noon.Add(2*time.Minute + time.Duration(after)*500*time.Millisecond)
+		call(noon, ordered)
+		q.order(.5*w.perSecond(), ordered)
+		call(ordered, ordered.Add(20*time.Second))
+		q.order(0, ordered.Add(20*time.Second))
+		call(ordered.Add(20*time.Second), ordered.Add(2*time.Minute))
+		for i := w.Count; i < len(made); i++ {
+			if within := made[i].Sub(made[i-w.Count]); within <= w.Per {
+				t.Errorf("%d calls within %v", w.Count+1, within)
+			}
+		}
+	}
+}
