@@ -93,6 +93,7 @@ func (l *Lane) look(ctx context.Context) bool {
 	if _, allowed := l.ceiling.allow(c.at, c.slot.perSecond, c.part); !allowed {
 		return false
 	}
+	c.slot.sooner = false // it waits for its slot
 	if _, ok := l.take(c); !ok {
 		return false
 	}

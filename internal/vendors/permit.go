@@ -217,18 +217,20 @@ func (l *Lane) candidate(shard int, now time.Time, lead time.Duration) (c candid
 }
 
 // take takes a candidate, false if a call that was too late for its own slot has
-// taken it. Since it was found, its room can have become less only by a call that a
-// former owner's late claim told of.
+// taken it, or it is too far ahead by now: the shards may be about to leave, and Keep
+// has not told of it. Since it was found, its room can have become less only by a call
+// that a former owner's late claim told of.
 func (l *Lane) take(c candidate) (charged *counts, ok bool) {
 	if c.slot == (slot{}) {
 		return nil, true
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if !l.quota.isFree(c.slot) {
+	now := time.Now()
+	if !l.quota.isFree(c.slot) || c.slot.sooner && c.at.Sub(now) > l.quota.reach(c.slot) {
 		return nil, false
 	}
-	return l.quota.take(c.slot, c.shard, time.Now()), true
+	return l.quota.take(c.slot, c.shard, now), true
 }
 
 // owns says whether a slot that was handed out is still ours.

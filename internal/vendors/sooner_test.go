@@ -117,6 +117,23 @@ func TestOthersWaitForSlotsThatWereUsedFarAhead(t *testing.T) {
 	})
 }
 
+// Whoever hands its shards over while a call picks its slot has been told of the slot,
+// or the call does not get it.
+func TestNoSlotIsTakenFarAheadOnceShardsMayLeave(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := idleLane(10)
+		l.Keep(time.Now().Add(time.Hour))
+		c, _, _, err := l.candidate(0, time.Now(), soonest)
+		if err != nil || !c.slot.sooner || time.Until(c.at) <= soonest {
+			t.Fatalf("no call may go far ahead of its slot: %v, error %v", c, err)
+		}
+		takes := l.Keep(time.Time{})
+		if _, ok := l.take(c); ok {
+			t.Errorf("a slot %v ahead was taken, and others are to wait for %v", time.Until(c.at), takes)
+		}
+	})
+}
+
 // Whoever gains the shards once those slots have begun exceeds no window, and would if
 // it had them at once.
 func TestHeirsDoNotUseTheSlotsOfCallsThatWentAhead(t *testing.T) {
