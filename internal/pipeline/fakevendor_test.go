@@ -30,12 +30,14 @@ type fakeVendor struct {
 	delay  time.Duration
 	answer func(c vendors.Call, nth int) (vendors.Verdict, error)
 	check  error
-	calls  []string // submission ids, as called
-	times  []time.Time
-	busy   map[string]int
-	most   int                          // calls at once for one subject
-	kept   map[string][]vendors.Verdict // what it charged, by subject
-	asked  int
+	// connect is how long a call takes to connect before it leaves; nil: no time.
+	connect func() time.Duration
+	calls   []string // submission ids, as called
+	times   []time.Time
+	busy    map[string]int
+	most    int                          // calls at once for one subject
+	kept    map[string][]vendors.Verdict // what it charged, by subject
+	asked   int
 	// listing is how long it takes to say what it did.
 	listing time.Duration
 	// refusal is the answer to the next question, and deaf to every one while set.
@@ -61,6 +63,9 @@ func (v *fakeVendor) set(change func()) {
 }
 
 func (v *fakeVendor) Authenticate(ctx context.Context, c vendors.Call) (vendors.Verdict, error) {
+	if err := v.leave(ctx); err != nil {
+		return vendors.Verdict{}, err
+	}
 	v.mu.Lock()
 	v.calls = append(v.calls, c.SubmissionID)
 	v.times = append(v.times, time.Now())

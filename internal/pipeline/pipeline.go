@@ -203,6 +203,7 @@ func New(cfg Config, parts Parts) *Pipeline {
 	for vendor, lane := range parts.Lanes {
 		p.lines[vendor] = newLine(lane, cfg.Retry.Budget, p.orders.weight, p.takenBack)
 		lane.OnThrottle(func(until time.Time) { p.wg.Go(func() { p.announce(vendor, until) }) })
+		lane.OnLate(p.mayLeaveLate)
 	}
 	p.following = p.followings()
 	p.store = newStoreValve(cfg.Rules.Buckets, p.log)

@@ -209,6 +209,13 @@ func (p *Pipeline) mayCall(it *item, timeout time.Duration) error {
 	return nil
 }
 
+// mayLeaveLate is asked before a request that had to connect leaves later than in the
+// slot at a time, for which it was claimed: another slot must be ours as well, and a
+// claim tells of calls up to half a margin after its time.
+func (p *Pipeline) mayLeaveLate(at, leaves time.Time) bool {
+	return p.lease.held() && leaves.Sub(at) <= p.cfg.ClaimMargin/2
+}
+
 // resumable tells whether the request's adapter finds out by itself what became of
 // a call.
 func (p *Pipeline) resumable(it *item) bool {

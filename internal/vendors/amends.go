@@ -77,19 +77,20 @@ func (p *Permit) hold(ctx context.Context) error {
 }
 
 // hold returns how long a permit's request waits before it is looked at again, 0 if
-// it may leave. ErrMissed says that there is no slot for it before ctx's deadline.
+// it may leave. ErrMissed says that there is no slot for it before ctx's deadline, or
+// that it may not leave in that (OnLate).
 func (l *Lane) hold(ctx context.Context, p *Permit) (wait time.Duration, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := time.Now()
-	if now.Sub(p.slot.begin) <= l.quota.limits.bearable() && (!p.moved || l.quota.holds(p.slot)) {
+	if now.Sub(p.slot.begin) <= l.quota.limits.bearable() && (!p.moved || l.quota.holds(p.slot) && l.mayLate(p.At, now)) {
 		return 0, nil
 	}
 	if !p.moved {
 		l.metrics.late.Inc()
 	}
 	s, _, ok := l.quota.next(now, 0)
-	if end, ends := ctx.Deadline(); !ok || ends && s.begin.After(end) {
+	if end, ends := ctx.Deadline(); !ok || ends && s.begin.After(end) || !l.mayLate(p.At, s.begin) {
 		return 0, ErrMissed
 	}
 	s.sooner = s.sooner && s.begin.Sub(now) <= l.quota.reach(s)

@@ -42,9 +42,10 @@ type Lane struct {
 	cfg      LaneConfig
 	log      *slog.Logger
 	metrics  *laneMetrics
-	inFlight line                  // a token per permit
-	turn     line                  // for its one token: somebody picks a slot
-	tell     func(until time.Time) // of back-offs; may be nil
+	inFlight line                            // a token per permit
+	turn     line                            // for its one token: somebody picks a slot
+	tell     func(until time.Time)           // of back-offs; may be nil
+	mayLate  func(at, leaves time.Time) bool // see OnLate
 	valve    Valve
 	breaker  *breaker
 	ceiling  *ceiling
@@ -70,6 +71,7 @@ func NewLane(adapter Adapter, cfg LaneConfig) *Lane {
 		metrics:  newLaneMetrics(cfg.Registerer, adapter.Name()),
 		inFlight: newLine(cfg.MaxInFlight),
 		turn:     newLine(1),
+		mayLate:  func(_, _ time.Time) bool { return true },
 		changed:  make(chan struct{}),
 		quota:    newQuota(newLimits(cfg.Windows, cfg.Headroom), cfg.Schedule),
 	}
@@ -159,8 +161,8 @@ func (l *Lane) changedLocked() {
 
 // Call makes the call that the permit allows and uses the permit up. It has the
 // adapter prepare for it and waits for the permit's slot first; ErrMissed means that
-// no call was made. may is asked right before the call leaves: its error is returned
-// and no call is made, as none is before may was asked.
+// no call was made. may is asked right before the call leaves, or connects so that it
+// may leave: its error is returned and no call is made, as none is before may was asked.
 func (l *Lane) Call(ctx context.Context, p *Permit, c Call, may func() error) (Verdict, error) {
 	if err := l.prepare(ctx, p); err != nil {
 		return Verdict{}, err
@@ -242,6 +244,12 @@ func (l *Lane) turnAt(ctx context.Context, place place, do func(context.Context)
 // OnThrottle sets what is told of each back-off that the vendor asked for; it
 // must be brief. It is set before the lane is used.
 func (l *Lane) OnThrottle(tell func(until time.Time)) { l.tell = tell }
+
+// OnLate sets what is asked whether a call may leave in another slot than that of its
+// permit, for which it was too late, as it had to connect first: at is Permit.At, and
+// leaves when it would leave. It must be brief, and not use the lane. It is set before
+// the lane is used.
+func (l *Lane) OnLate(may func(at, leaves time.Time) bool) { l.mayLate = may }
 
 // BackOff makes no call until then and comes back at half the rate: another
 // replica was told to. A vendor cannot be made to wait longer than for a
