@@ -1,7 +1,6 @@
 package vendors
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -25,11 +24,6 @@ func (l *Lane) Contain(op string, do func() error) (err error) {
 		}
 	}()
 	return do()
-}
-
-// check is the adapter's free check.
-func (l *Lane) check(ctx context.Context) error {
-	return l.Contain("check", func() error { return l.adapter.Check(ctx) })
 }
 
 // panicText is what may be said of a panic's value: the runtime's own texts hold

@@ -102,6 +102,47 @@ func TestLaneFaultPausesAndTheFreeCheckProbes(t *testing.T) {
 	})
 }
 
+// A vendor counts requests, whatever they are for: also those that find out whether a
+// paused lane works again.
+func TestChecksOfPausedLanesKeepTheLimits(t *testing.T) {
+	for _, w := range []Window{{2, time.Second}, {10, time.Minute}} {
+		synctest.Test(t, func(t *testing.T) {
+			start := time.Now()
+			a := &fakeAdapter{}
+			a.answer = func(int) error {
+				if time.Since(start) < 2*w.Per {
+					return fault(LaneFault)
+				}
+				return nil
+			}
+			a.check = func() error {
+				a.mu.Lock()
+				defer a.mu.Unlock()
+				a.calls = append(a.calls, time.Now())
+				return a.answer(0)
+			}
+			var wg sync.WaitGroup
+			for shard := range 3 {
+				c := config()
+				c.Windows = []Window{w}
+				l := NewLane(a, c)
+				l.SetShards([]int{shard}, 3)
+				wg.Go(func() { drive(l, 3, 6*w.Per) })
+			}
+			wg.Wait()
+			made := a.made()
+			for i := w.Count; i < len(made); i++ {
+				if within := made[i].Sub(made[i-w.Count]); within <= w.Per {
+					t.Fatalf("%d calls and checks within %v", w.Count+1, within)
+				}
+			}
+			if n := len(made); n < 4*w.Count {
+				t.Errorf("%d calls and checks in six windows of %d", n, w.Count)
+			}
+		})
+	}
+}
+
 func TestThrottledLaneBacksOffAndClimbsBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()

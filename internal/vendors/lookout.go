@@ -81,24 +81,8 @@ func (l *Lane) await(ctx context.Context, wait time.Duration, changed <-chan str
 	return context.Cause(ctx)
 }
 
-// look says whether the vendor answers the free check, which takes a slot.
+// look says whether the vendor answers the free check.
 func (l *Lane) look(ctx context.Context) bool {
-	ctx, cancel := context.WithTimeout(ctx, lookEvery)
-	defer cancel()
-	now := time.Now()
-	c, _, _, err := l.candidate(anyShard, now, 0)
-	if err != nil || c.at.IsZero() || c.at.Sub(now) > lookEvery {
-		return false
-	}
-	if _, allowed := l.ceiling.allow(c.at, c.slot.perSecond, c.part); !allowed {
-		return false
-	}
-	c.slot.sooner = false // it waits for its slot
-	if _, ok := l.take(c); !ok {
-		return false
-	}
-	if err := sleep(ctx, max(1, c.at.Sub(now)), nil); err != nil {
-		return false
-	}
-	return l.check(ctx) == nil
+	c, _, _ := l.slotForCheck(time.Now())
+	return !c.at.IsZero() && l.checkAt(ctx, c, lookEvery) == nil
 }

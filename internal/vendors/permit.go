@@ -123,10 +123,7 @@ func (l *Lane) enter(ctx context.Context) (Pass, error) {
 		if err != nil || !pass.probe {
 			return pass, err
 		}
-		check, cancel := context.WithTimeoutCause(ctx, l.cfg.Timeout, ErrTimeout)
-		err = l.check(check)
-		cancel()
-		if err == nil {
+		if err = l.check(ctx); err == nil {
 			return pass, nil
 		}
 		if ctx.Err() != nil {

@@ -1,0 +1,61 @@
+package vendors
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// The free check takes slots like everything else that a vendor is asked: it counts
+// requests, whatever they are for.
+
+// check makes the free check as soon as a slot comes. Its error is ctx's cause or the
+// adapter's.
+func (l *Lane) check(ctx context.Context) error {
+	for {
+		c, wait, changed := l.slotForCheck(time.Now())
+		if c.at.IsZero() {
+			if err := sleep(ctx, wait, changed); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := l.checkAt(ctx, c, l.cfg.Timeout); !errors.Is(err, ErrMissed) {
+			return err
+		}
+	}
+}
+
+// slotForCheck takes a slot that begins within lookEvery. A zero time means that there
+// is none before the wait is over, or changed closed; a wait of 0 means until changed.
+func (l *Lane) slotForCheck(now time.Time) (c candidate, wait time.Duration, changed <-chan struct{}) {
+	c, wait, changed, err := l.candidate(anyShard, now, 0)
+	if err != nil || c.at.IsZero() {
+		return candidate{}, wait, changed
+	}
+	if wait := c.at.Sub(now) - lookEvery; wait > 0 {
+		return candidate{}, wait, changed
+	}
+	if again, ok := l.ceiling.allow(c.at, c.slot.perSecond, c.part); !ok {
+		return candidate{}, max(time.Millisecond, again.Sub(c.at)), changed
+	}
+	c.slot.sooner = false // it waits for its slot
+	if _, ok := l.take(c); !ok {
+		return candidate{}, time.Millisecond, changed
+	}
+	return c, 0, nil
+}
+
+// checkAt makes the free check in a slot, within the timeout from now on. ErrMissed
+// says that the slot's shard moved.
+func (l *Lane) checkAt(ctx context.Context, c candidate, timeout time.Duration) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, timeout, ErrTimeout)
+	defer cancel()
+	if err := sleep(ctx, max(1, time.Until(c.at)), nil); err != nil {
+		return err
+	}
+	if !l.owns(c.slot) {
+		return ErrMissed
+	}
+	return l.Contain("check", func() error { return l.adapter.Check(ctx) })
+}
