@@ -21,6 +21,7 @@ type ceiling struct {
 	raised  time.Time
 	blocked time.Time     // no call before
 	limiter *rate.Limiter // of this replica
+	reached time.Time     // the latest time that the limiter was told
 }
 
 // throttleDefault is the back-off after a 429 that names none.
@@ -47,7 +48,7 @@ func (c *ceiling) allow(at time.Time, full, part float64) (again time.Time, ok b
 		return c.blocked, false
 	}
 	c.raise(at)
-	if c.limiter.AllowN(at, 1) {
+	if c.limiter.AllowN(c.forward(at), 1) {
 		return time.Time{}, true
 	}
 	return at.Add(time.Duration(float64(time.Second) / c.current)), false
@@ -94,8 +95,16 @@ func (c *ceiling) follow(at time.Time, full, part float64) {
 	c.limit(at)
 }
 
+// forward returns the time for the limiter, which gives calls twice for a time that it
+// is put back by: some calls are asked for at their slots, others as they go sooner.
+func (c *ceiling) forward(at time.Time) time.Time {
+	c.reached = latest(c.reached, at)
+	return c.reached
+}
+
 // limit sets the limiter to this replica's part of the ceiling.
 func (c *ceiling) limit(at time.Time) {
+	at = c.forward(at)
 	if c.current >= c.full {
 		c.limiter.SetLimitAt(at, rate.Inf)
 		return

@@ -177,6 +177,40 @@ func TestThrottledLaneBacksOffAndClimbsBack(t *testing.T) {
 	})
 }
 
+// Some calls go sooner and others wait for their slots, which are a claim's time ahead.
+func TestThrottledLaneKeepsToItsRateWhereSomeCallsGoSooner(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := &fakeAdapter{}
+		l := NewLane(a, config())
+		l.SetShards([]int{0}, 1)
+		l.Keep(time.Now().Add(time.Hour))
+		const claim = 100 * time.Millisecond
+		time.Sleep(5 * time.Second)
+		begin := time.Now()
+		l.BackOff(begin.Add(time.Second))
+		ctx, cancel := context.WithDeadline(t.Context(), begin.Add(3*time.Second))
+		defer cancel()
+		var wg sync.WaitGroup
+		for range 60 {
+			wg.Go(func() {
+				for ctx.Err() == nil {
+					p, err := l.ReserveFor(ctx, 0, claim)
+					if err != nil {
+						return
+					}
+					time.Sleep(claim)
+					_, _ = l.Call(t.Context(), p, Call{}, may)
+				}
+			})
+		}
+		wg.Wait()
+		// In two seconds the rate climbs from 24.5 to 29.4 a second.
+		if n := len(a.made()); n < 48 || n > 62 {
+			t.Errorf("%d calls in two seconds at about 27 a second", n)
+		}
+	})
+}
+
 func TestCallHasADeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := &fakeAdapter{delay: time.Hour}
