@@ -16,9 +16,9 @@ func TestErasureOnATerminalIsAskedFor(t *testing.T) {
 		errs, ended := newConsole(), make(chan int)
 		var out bytes.Buffer
 		go func() {
-			ended <- execute(t.Context(), []string{"erase", "--request", "r1"}, world{in: terminal, out: &out, err: errs, environ: b.environ()})
+			ended <- executed(t.Context(), []string{"erase", "--request", "r1"}, world{in: terminal, out: &out, err: errs, environ: b.environ()})
 		}()
-		errs.asked()
+		errs.asked(t)
 		if b.isErased(reference) {
 			t.Error("it was erased before the answer")
 		}
@@ -41,7 +41,7 @@ func TestErasureFromTheArchiveAloneIsAskedForToo(t *testing.T) {
 	fmt.Fprint(user, "n\n")
 	errs := newConsole()
 	var out bytes.Buffer
-	code := execute(t.Context(), []string{"erase", "--request", "r-1"}, world{in: terminal, out: &out, err: errs, environ: b.environ()})
+	code := executed(t.Context(), []string{"erase", "--request", "r-1"}, world{in: terminal, out: &out, err: errs, environ: b.environ()})
 	if code != exitFailed || out.Len() > 0 || !strings.Contains(errs.String(), "not confirmed: nothing was erased") {
 		t.Errorf("exit code %d, proofs %q, standard error:\n%s", code, out.String(), errs)
 	}

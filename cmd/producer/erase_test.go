@@ -458,7 +458,7 @@ func TestASignalLeavesTheProofsOfWhatWasDone(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	out := &cancelAfterLine{cancel: cancel}
 	errs := newConsole()
-	code := execute(ctx, []string{"erase", "--subject", "sub-approve-1", "--yes", "--rate", "1/min"},
+	code := executed(ctx, []string{"erase", "--subject", "sub-approve-1", "--yes", "--rate", "1/min"},
 		world{in: strings.NewReader(""), out: out, err: errs, environ: b.environ()})
 	if code != exitStopped {
 		t.Errorf("exit code %d", code)

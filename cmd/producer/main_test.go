@@ -28,6 +28,9 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const shards = 3
 
+// patience bounds what a test waits for: nothing here takes nearly as long.
+const patience = time.Minute
+
 // bench is a cluster with the topics, and a client of the test's own.
 type bench struct {
 	t       *testing.T
@@ -76,6 +79,27 @@ func (c *console) String() string {
 	return c.buf.String()
 }
 
+// await waits until text has been written.
+func (c *console) await(t *testing.T, text string) {
+	t.Helper()
+	bound := time.After(patience)
+	for !strings.Contains(c.String(), text) {
+		select {
+		case <-c.wrote:
+		case <-bound:
+			t.Fatalf("no %q within %v in what was written:\n%s", text, patience, c)
+		}
+	}
+}
+
+// executed is execute with a bound, so that a command that hangs fails its test and
+// tells how far it came.
+func executed(ctx context.Context, args []string, w world) int {
+	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("the test waited for %v in vain", patience))
+	defer cancel()
+	return execute(ctx, args, w)
+}
+
 // ran is how a command ended.
 type ran struct {
 	code     int
@@ -102,14 +126,14 @@ func (b *bench) environ() []string {
 
 func runWith(ctx context.Context, errs *console, stdin string, environ []string, args ...string) ran {
 	var out bytes.Buffer
-	code := execute(ctx, args, world{in: strings.NewReader(stdin), out: &out, err: errs, environ: environ})
+	code := executed(ctx, args, world{in: strings.NewReader(stdin), out: &out, err: errs, environ: environ})
 	return ran{code, out.String(), errs.String()}
 }
 
 // records returns everything in a topic.
 func (b *bench) records(topic string) []event.Record {
 	b.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	var all []event.Record
 	for partition := range shards {
@@ -132,6 +156,20 @@ func (b *bench) records(topic string) []event.Record {
 		_ = reader.Close()
 	}
 	return all
+}
+
+// await reads a topic until it holds as many records.
+func (b *bench) await(topic string, records int) []event.Record {
+	b.t.Helper()
+	for deadline := time.Now().Add(patience); ; {
+		all := b.records(topic)
+		switch {
+		case len(all) >= records:
+			return all
+		case time.Now().After(deadline):
+			b.t.Fatalf("%s holds %d records after %v, want %d", topic, len(all), patience, records)
+		}
+	}
 }
 
 func (b *bench) write(records ...event.Record) {

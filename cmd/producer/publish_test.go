@@ -166,11 +166,8 @@ func TestAStoppedPublicationCanGoOn(t *testing.T) {
 	ended := make(chan ran)
 	// The first batch goes at once, the next is due in minutes.
 	go func() { ended <- b.runIn(ctx, errs, "", "publish", "--campaign", "camp", "--rate", "100/h", path) }()
-	for !strings.Contains(errs.String(), "publishing") {
-		<-errs.wrote
-	}
-	for len(b.records(event.TopicRequests)) == 0 {
-	}
+	errs.await(t, "publishing")
+	b.await(event.TopicRequests, 1)
 	stop(fmt.Errorf("%w by interrupt", ops.ErrStop))
 	r := <-ended
 	r.want(t, exitStopped, "asked to stop by interrupt", "published up to row 1 of 400", "--campaign camp --from-row 2")
@@ -199,7 +196,7 @@ func TestRawRecordsAreUntouched(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer reader.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	got := make(map[string]bool)
 	for len(got) < 3 && ctx.Err() == nil {

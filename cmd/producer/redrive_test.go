@@ -213,8 +213,7 @@ func TestARedriveThatIsStoppedCanGoOn(t *testing.T) {
 	go func() {
 		ended <- b.runIn(ctx, newConsole(), "", "dead", "redrive", "--campaign", "autumn", "--yes", "--rate", "1/h")
 	}()
-	for len(b.records(event.TopicRequests)) == 0 {
-	}
+	b.await(event.TopicRequests, 1)
 	stop(fmt.Errorf("%w by interrupt", ops.ErrStop))
 	r := <-ended
 	r.want(t, exitStopped, "sent back 1 of 3", "give the same command again")

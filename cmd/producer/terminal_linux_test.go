@@ -42,16 +42,12 @@ func openTerminal(t *testing.T) (user, terminal *os.File) {
 // runOn runs a command line on a terminal.
 func (b *bench) runOn(ctx context.Context, terminal *os.File, errs *console, args ...string) ran {
 	var out bytes.Buffer
-	code := execute(ctx, args, world{in: terminal, out: &out, err: errs, environ: b.environ()})
+	code := executed(ctx, args, world{in: terminal, out: &out, err: errs, environ: b.environ()})
 	return ran{code, out.String(), errs.String()}
 }
 
 // asked waits for the question.
-func (c *console) asked() {
-	for !strings.Contains(c.String(), "[y/N]") {
-		<-c.wrote
-	}
-}
+func (c *console) asked(t *testing.T) { t.Helper(); c.await(t, "[y/N]") }
 
 func TestOnATerminalItAsks(t *testing.T) {
 	for answer, want := range map[string]int{"\n": 0, "n\n": 0, "yess\n": 0, "y\n": 2, "Yes\n": 2} {
@@ -63,7 +59,7 @@ func TestOnATerminalItAsks(t *testing.T) {
 		go func() {
 			ended <- b.runOn(context.Background(), terminal, errs, "dead", "redrive", "--reason", "attempts_exhausted")
 		}()
-		errs.asked()
+		errs.asked(t)
 		if n := len(b.records(event.TopicRequests)); n != 0 {
 			t.Errorf("%d records were sent back before the answer", n)
 		}
@@ -91,7 +87,7 @@ func TestASignalEndsTheQuestion(t *testing.T) {
 	ctx, stop := context.WithCancelCause(context.Background())
 	ended := make(chan ran)
 	go func() { ended <- b.runOn(ctx, terminal, errs, "dead", "redrive", "--all") }()
-	errs.asked()
+	errs.asked(t)
 	stop(fmt.Errorf("%w by interrupt", ops.ErrStop))
 	r := <-ended
 	r.want(t, exitStopped, "nothing was sent back")
@@ -107,7 +103,7 @@ func TestWhatWasSentBackWhileItAskedIsNotSentAgain(t *testing.T) {
 	go func() {
 		ended <- b.runOn(context.Background(), terminal, errs, "dead", "redrive", "--campaign", "autumn")
 	}()
-	errs.asked()
+	errs.asked(t)
 	b.redrive("--request", "r1")
 	fmt.Fprint(user, "y\n")
 	r := <-ended

@@ -218,7 +218,7 @@ func awaitFetch(t *testing.T, b *bench) {
 	b.cluster.ControlKey(fetchKey, fetchNotice(fetched))
 	select {
 	case <-fetched:
-	case <-time.After(20 * time.Second):
+	case <-time.After(patience):
 		t.Fatal("nobody reads")
 	}
 }
@@ -231,11 +231,7 @@ func TestPublishCanWatchAfterwards(t *testing.T) {
 	go func() {
 		ended <- b.runIn(context.Background(), errs, "", "publish", "--campaign", "camp", "--watch", "--output", "json", path)
 	}()
-	var requests []event.Record
-	for len(requests) < 30 {
-		requests = b.records(event.TopicRequests)
-	}
-	b.write(answers(t, requests)...)
+	b.write(answers(t, b.await(event.TopicRequests, 30))...)
 	r := <-ended
 	r.want(t, 0)
 	if report := r.report(t); !report.Complete || report.Total != 30 || report.Unexpected != 0 {
