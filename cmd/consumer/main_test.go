@@ -68,7 +68,8 @@ func (b *buffer) String() string {
 
 func run(ctx context.Context, environ []string, args ...string) (code int, stdout, stderr string) {
 	var out, err buffer
-	code = execute(ctx, args, environ, &out, &err)
+	// Never nil: for that cobra takes the arguments of the test's own process.
+	code = execute(ctx, append([]string{}, args...), environ, &out, &err)
 	return code, out.String(), err.String()
 }
 
