@@ -16,11 +16,13 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// serve runs a server of one outage and returns a way to call it.
-func serve(t *testing.T, o Outage, closed <-chan struct{}) (call func(context.Context) (*http.Response, error), done <-chan struct{}) {
+// serve runs a server of one outage and returns a way to call it, and the news of
+// a call that has arrived and of one that is done with.
+func serve(t *testing.T, o Outage, closed <-chan struct{}) (call func(context.Context) (*http.Response, error), arrived, done <-chan struct{}) {
 	t.Helper()
-	finished := make(chan struct{}, 1)
+	begun, finished := make(chan struct{}, 1), make(chan struct{}, 1)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		begun <- struct{}{}
 		defer func() { finished <- struct{}{} }()
 		o.Serve(w, r, closed, func() { w.WriteHeader(http.StatusInternalServerError) })
 	}))
@@ -33,11 +35,11 @@ func serve(t *testing.T, o Outage, closed <-chan struct{}) (call func(context.Co
 			t.Fatal(err)
 		}
 		return server.Client().Do(r)
-	}, finished
+	}, begun, finished
 }
 
 func TestRefuseBreaksTheConnection(t *testing.T) {
-	call, _ := serve(t, Refuse, nil)
+	call, _, _ := serve(t, Refuse, nil)
 	resp, err := call(t.Context())
 	if err == nil {
 		resp.Body.Close()
@@ -49,18 +51,21 @@ func TestRefuseBreaksTheConnection(t *testing.T) {
 }
 
 func TestBlackholeHoldsUntilTheCallerLeaves(t *testing.T) {
-	call, done := serve(t, Blackhole, nil)
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer cancel()
-	if _, err := call(ctx); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("got %v, want the caller's deadline", err)
+	call, arrived, done := serve(t, Blackhole, nil)
+	ctx, leave := context.WithCancel(t.Context())
+	go func() {
+		<-arrived // a caller that left before would be noticed by nobody
+		time.AfterFunc(50*time.Millisecond, leave)
+	}()
+	if _, err := call(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want that the caller left", err)
 	}
 	<-done // the handler noticed
 }
 
 func TestBlackholeEndsWhenTheServiceCloses(t *testing.T) {
 	closed := make(chan struct{})
-	call, done := serve(t, Blackhole, closed)
+	call, _, done := serve(t, Blackhole, closed)
 	close(closed)
 	if resp, err := call(t.Context()); err == nil {
 		resp.Body.Close()
@@ -70,7 +75,7 @@ func TestBlackholeEndsWhenTheServiceCloses(t *testing.T) {
 }
 
 func TestServerErrorIsTheServicesOwn(t *testing.T) {
-	call, _ := serve(t, ServerError, nil)
+	call, _, _ := serve(t, ServerError, nil)
 	resp, err := call(t.Context())
 	if err != nil {
 		t.Fatal(err)
