@@ -131,6 +131,8 @@ func (o *watchOptions) watch(cmd *cobra.Command, topics config.Topics, client *s
 	began := time.Now()
 	ended := w.run(ctx)
 	report := watchReport{Report: w.progress.Report(), Seconds: time.Since(began).Seconds()}
+	// What has been read so far may have ended while there is more.
+	report.Complete = ended == nil
 	if errors.Is(ended, errTimedOut) {
 		report.MissingIDs = w.missingIDs(cmd.Context())
 	}
@@ -138,7 +140,11 @@ func (o *watchOptions) watch(cmd *cobra.Command, topics config.Topics, client *s
 		return errors.Join(ended, err)
 	}
 	if ended != nil {
-		return fmt.Errorf("watching campaign %s: %w: %s without a result", id, ended, count(report.Missing, "request"))
+		left := count(report.Missing, "request") + " without a result"
+		if report.Missing == 0 {
+			left = "there may be records that were not read"
+		}
+		return fmt.Errorf("watching campaign %s: %w: %s", id, ended, left)
 	}
 	fmt.Fprintln(cmd.ErrOrStderr(), paint(cmd.ErrOrStderr(), green, "complete: every request of campaign "+id+" has come to its end"))
 	return nil

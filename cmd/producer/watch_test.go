@@ -168,6 +168,35 @@ func TestWatchDoesNotWaitForWhatIsDeleted(t *testing.T) {
 	r.want(t, 0, "was deleted from 0 up to", "complete: every request of campaign camp")
 }
 
+// One request was read and has its result, another could not be read yet.
+func TestACampaignThatWasNotReadToItsEndIsNotComplete(t *testing.T) {
+	b := newBench(t)
+	for partition, id := range []string{"r1", "r2"} {
+		record, err := event.Request{RequestID: id, SubmissionID: "s", SelfieKey: "a.jpg", CampaignID: "camp"}.Record(event.TopicRequests)
+		if err != nil {
+			t.Fatal(err)
+		}
+		record.Partition = partition
+		b.write(record)
+	}
+	b.write(answers(t, b.records(event.TopicRequests)[:1])...)
+	b.withhold(event.TopicRequests, 1)
+	for wait := time.Second; ; wait *= 2 {
+		ctx, cancel := context.WithTimeoutCause(context.Background(), wait, fmt.Errorf("%w by interrupt", ops.ErrStop))
+		r := b.runIn(ctx, newConsole(), "", "watch", "--campaign", "camp", "--output", "json")
+		cancel()
+		report := r.report(t)
+		if report.Answered == 0 && wait < patience/8 {
+			continue // too slow to come to the result
+		}
+		r.want(t, exitStopped, "there may be records that were not read")
+		if report.Complete || report.Answered != 1 {
+			t.Errorf("report %+v", report.Report)
+		}
+		return
+	}
+}
+
 func TestWatchNamesWhatIsMissingOfAManifest(t *testing.T) {
 	b := newBench(t)
 	path := fileOf(t, "m.csv", "request_id,submission_id,selfie_key\nr1,s1,a.jpg\nr2,s2,b.jpg\nr3,s3,c.jpg\nr4,,\n")
