@@ -135,7 +135,7 @@ var checks = []check{
 
 // patience is how long Run waits for what must happen soon. Only a broken
 // adapter makes it wait that long.
-const patience = 5 * time.Second
+const patience = 30 * time.Second
 
 // Run runs every check as a subtest.
 func Run(t *testing.T, s Suite) {
