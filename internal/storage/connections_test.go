@@ -10,9 +10,57 @@ import (
 	"net/http/httptest"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"reauth/internal/storage/storagetest"
 )
+
+// crowd has fetches meet at the store.
+type crowd struct{ arrived, proceed chan struct{} }
+
+func newCrowd() crowd { return crowd{make(chan struct{}), make(chan struct{})} }
+
+// wait holds a request until all have arrived, or its client has gone.
+func (c crowd) wait(r *http.Request) {
+	select {
+	case c.arrived <- struct{}{}:
+	case <-r.Context().Done():
+	}
+	select {
+	case <-c.proceed:
+	case <-r.Context().Done():
+	}
+}
+
+// fetch makes so many fetches, which the store answers when all have arrived.
+func (c crowd) fetch(t *testing.T, store *Store, fetches int) {
+	t.Helper()
+	done := make(chan error, fetches)
+	for range fetches {
+		go func() {
+			selfie, err := store.Fetch(context.Background(), Ref{Key: "a"})
+			if err == nil {
+				selfie.Release()
+			}
+			done <- err
+		}()
+	}
+	for range fetches {
+		select {
+		case <-c.arrived:
+		case err := <-done:
+			t.Fatalf("a fetch ended before all had arrived: %v", err)
+		}
+	}
+	for range fetches {
+		c.proceed <- struct{}{}
+	}
+	for range fetches {
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+	}
+}
 
 // TestSessionsAreResumedAfterTheStoreHungUp: S3 closes connections that are idle
 // for some seconds, and then all fetches open theirs at once.
@@ -20,7 +68,7 @@ func TestSessionsAreResumedAfterTheStoreHungUp(t *testing.T) {
 	const fetches = 64
 	picture := storagetest.JPEG(1, 5_000)
 	var opened, resumed, other atomic.Int64
-	arrived, proceed := make(chan struct{}), make(chan struct{})
+	all := newCrowd()
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.TLS.DidResume {
 			resumed.Add(1)
@@ -28,8 +76,7 @@ func TestSessionsAreResumedAfterTheStoreHungUp(t *testing.T) {
 		if r.ProtoMajor != 1 {
 			other.Add(1)
 		}
-		arrived <- struct{}{}
-		<-proceed
+		all.wait(r)
 		writeObject(w, picture)
 	}))
 	server.EnableHTTP2 = true
@@ -41,41 +88,18 @@ func TestSessionsAreResumedAfterTheStoreHungUp(t *testing.T) {
 	}
 	server.StartTLS()
 	defer server.Close()
-	store := openStore(t, Config{Endpoint: server.URL, Concurrency: fetches, MaxBytes: 64 << 10})
+	store := openStore(t, Config{Endpoint: server.URL, Concurrency: fetches, MaxBytes: 64 << 10, Timeout: time.Minute})
 	roots := x509.NewCertPool()
 	roots.AddCert(server.Certificate())
 	store.client.transport.TLSClientConfig.RootCAs = roots
+	store.client.transport.TLSHandshakeTimeout = time.Minute // on a slow machine, so many at once take long
 
-	round := func() {
-		t.Helper()
-		done := make(chan error, fetches)
-		for range fetches {
-			go func() {
-				selfie, err := store.Fetch(context.Background(), Ref{Key: "a"})
-				if err == nil {
-					selfie.Release()
-				}
-				done <- err
-			}()
-		}
-		for range fetches {
-			<-arrived // all at once
-		}
-		for range fetches {
-			proceed <- struct{}{}
-		}
-		for range fetches {
-			if err := <-done; err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	round()
+	all.fetch(t, store, fetches)
 	server.CloseClientConnections()
 	store.client.transport.CloseIdleConnections()
 	opened.Store(0)
 	resumed.Store(0)
-	round()
+	all.fetch(t, store, fetches)
 	if opened.Load() != fetches || resumed.Load() != fetches {
 		t.Errorf("%d connections were opened, of which %d resumed a session; want %d", opened.Load(), resumed.Load(), fetches)
 	}

@@ -2,7 +2,6 @@ package storage
 
 import (
 	"bytes"
-	"context"
 	"crypto/sha256"
 	"errors"
 	"io"
@@ -11,6 +10,7 @@ import (
 	"net/http/httptest"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/johannesboyne/gofakes3"
 	"github.com/johannesboyne/gofakes3/backend/s3mem"
@@ -178,35 +178,14 @@ func TestFetchKeepsAConnectionPerConcurrentFetch(t *testing.T) {
 	const fetches = 40
 	var connections atomic.Int64
 	picture := storagetest.JPEG(1, 5_000)
-	arrived := make(chan struct{}, fetches)
-	var proceed chan struct{}
-	url := serve(t, func(w http.ResponseWriter, _ *http.Request) {
-		arrived <- struct{}{}
-		<-proceed
+	all := newCrowd()
+	url := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		all.wait(r)
 		writeObject(w, picture)
 	}, &connections)
-	store := openStore(t, Config{Endpoint: url, Concurrency: fetches, MaxBytes: 64 << 10})
+	store := openStore(t, Config{Endpoint: url, Concurrency: fetches, MaxBytes: 64 << 10, Timeout: time.Minute})
 	for range 3 {
-		proceed = make(chan struct{})
-		done := make(chan error, fetches)
-		for range fetches {
-			go func() {
-				selfie, err := store.Fetch(context.Background(), Ref{Key: "a"})
-				if err == nil {
-					selfie.Release()
-				}
-				done <- err
-			}()
-		}
-		for range fetches {
-			<-arrived // all at once
-		}
-		close(proceed)
-		for range fetches {
-			if err := <-done; err != nil {
-				t.Fatal(err)
-			}
-		}
+		all.fetch(t, store, fetches)
 	}
 	// A connection may be handed back a moment after its fetch ended, and
 	// then one more is made; with net/http's limit of two it would be 116.
