@@ -14,6 +14,7 @@ import (
 func TestSlotsAreUsedOnceWhateverBefallsTheServer(t *testing.T) {
 	s := startRedis(t)
 	const perSecond = 200
+	const recovery = 30 * time.Second // a second or two, unless other processes take the processors
 	v := &vendor{delay: 5 * time.Millisecond}
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -51,12 +52,12 @@ func TestSlotsAreUsedOnceWhateverBefallsTheServer(t *testing.T) {
 		during := span(befalls.lasts)
 		befalls.undo()
 		after := 0.0
-		for deadline := time.Now().Add(10 * time.Second); after < .6 && time.Now().Before(deadline); {
+		for deadline := time.Now().Add(recovery); after < .6 && time.Now().Before(deadline); {
 			after = span(500 * time.Millisecond)
 		}
 		t.Logf("%s: %.0f %% of the limit used meanwhile, %.0f %% after", befalls.name, 100*during, 100*after)
 		if after < .6 {
-			t.Errorf("%s: %.2f of the limit used ten seconds after", befalls.name, after)
+			t.Errorf("%s: %.2f of the limit used %v after", befalls.name, after, recovery)
 		}
 	}
 	cancel()
