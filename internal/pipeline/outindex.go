@@ -11,7 +11,8 @@ import (
 
 // outIndex knows what of a shard is in a topic that owners write to. It is
 // filled from the topic when it is first asked, and read on when a question is
-// about what may have come since.
+// about what may have come since. A question only about what came after all that was
+// read begins anew: owners keep shards for weeks, and may be asked twice in that time.
 type outIndex struct {
 	topic string
 	// idOf returns what a record is asked for by; false for one that nobody
@@ -37,7 +38,7 @@ type look struct {
 func (p *Pipeline) isOut(ctx context.Context, s *shard, x *outIndex, id ledger.ID, l look) (bool, error) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if x.from.IsZero() || l.since.Before(x.from) {
+	if x.from.IsZero() || l.since.Before(x.from) || l.since.After(x.upTo) {
 		start, err := p.parts.Offsets.OffsetAt(ctx, x.topic, s.id, l.since)
 		if err != nil {
 			return false, err
