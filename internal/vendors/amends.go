@@ -2,6 +2,7 @@ package vendors
 
 import (
 	"context"
+	"slices"
 	"time"
 )
 
@@ -25,18 +26,32 @@ func (q *quota) sent(s slot, c *counts, now time.Time) (late bool) {
 		return false
 	}
 	c.move(s.begin, now)
-	q.amends = append(q.amends, now.Add(q.limits.over))
+	until := now.Add(q.limits.over)
+	if !q.sooner.spend(now, until) {
+		q.amends = append(slices.DeleteFunc(q.amends, func(t time.Time) bool { return !t.After(now) }), until)
+	}
 	return true
 }
 
 // skip says whether a free slot is to be left unused; if so, it is no longer free.
 func (q *quota) skip(s slot) bool {
-	for len(q.amends) > 0 {
-		until := q.amends[0]
-		q.amends = q.amends[1:]
-		if s.begin.Before(until) {
-			q.occupy(s)
-			return true
+	owed := q.amend(s.begin)
+	if owed {
+		q.occupy(s)
+	}
+	return owed
+}
+
+// amend says whether a slot that begins then and is not used makes up for a call that
+// left late; if so, that is no longer owed.
+func (q *quota) amend(begin time.Time) bool {
+	for i, until := range q.amends {
+		if begin.Before(until) {
+			owed := !begin.Before(until.Add(-q.limits.over)) // since the call left
+			if owed {
+				q.amends = slices.Delete(q.amends, i, i+1)
+			}
+			return owed
 		}
 	}
 	return false

@@ -210,3 +210,31 @@ func TestLateCallWithoutASlotDoesNotLeave(t *testing.T) {
 		}
 	})
 }
+
+// A slot that passes unused while one is owed for a late call makes up for that call,
+// and is not spare as well: also if somebody looks shortly before it, who needs longer
+// until a call could leave.
+func TestSlotThatMakesUpForALateCallIsNotSpare(t *testing.T) {
+	for name, looks := range map[string][]time.Duration{"nobody looks": nil, "somebody looks before": {97 * time.Millisecond}} {
+		t.Run(name, func(t *testing.T) {
+			const lead = 20 * time.Millisecond
+			q := newQuota(newLimits([]Window{{3, 100 * time.Millisecond}}, 0), nil)
+			q.setShards([]int{0, 2}, 3, noon)
+			first, _, _ := q.next(noon.Add(time.Second), lead)
+			second, _, _ := q.nextOwn(first.begin, first.begin)
+			third, _, _ := q.nextOwn(second.begin, second.begin)
+			for _, s := range []slot{first, second} {
+				q.take(s, anyShard, s.begin.Add(-lead))
+			}
+			left := first.begin.Add(22 * time.Millisecond)
+			q.sent(first, nil, left)
+			for _, after := range looks {
+				q.next(first.begin.Add(after), lead)
+			}
+			now := third.begin.Add(time.Millisecond)
+			if s, _, _ := q.next(now, lead); s.sooner {
+				t.Errorf("a third call leaves %v after the late one, where 2 of 100 ms are ours", now.Sub(left))
+			}
+		})
+	}
+}

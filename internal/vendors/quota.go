@@ -153,6 +153,7 @@ func (q *quota) restore(shard int, at, now time.Time) {
 // that is zero.
 func (q *quota) next(now time.Time, lead time.Duration) (s slot, again time.Time, ok bool) {
 	earliest := latest(now.Add(lead), q.quiet)
+	q.passUntil(now) // what has passed makes up for late calls first
 	for {
 		s, again, ok = q.nextFree(earliest)
 		if !ok {

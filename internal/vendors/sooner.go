@@ -84,7 +84,6 @@ func (q *quota) mayGoSooner(s slot, now time.Time) bool {
 	if n.within == 0 || s.borrowed || !s.begin.After(q.last) || now.Before(q.quiet) {
 		return false
 	}
-	q.passUntil(now)
 	n.ahead = slices.Delete(n.ahead, 0, index(n.ahead, now))
 	spare := n.spare[:index(n.spare, now)]
 	enough := func(need int, begin time.Time) bool {
@@ -98,7 +97,8 @@ func (q *quota) mayGoSooner(s slot, now time.Time) bool {
 	return enough(1, s.begin)
 }
 
-// passUntil notes the slots that begin before then and that nobody has taken as spare.
+// passUntil notes the slots that begin before then and that nobody has taken as spare,
+// but for those that make up for late calls.
 func (q *quota) passUntil(then time.Time) {
 	n := &q.sooner
 	if n.within == 0 || !then.After(n.passed) {
@@ -108,10 +108,23 @@ func (q *quota) passUntil(then time.Time) {
 	n.spare = slices.Delete(n.spare, 0, index(n.spare, since))
 	s, _, ok := q.nextOwn(q.last, latest(n.passed, since, q.quiet))
 	for ok && s.begin.Before(then) {
-		n.spare = append(n.spare, s.begin)
+		if !q.amend(s.begin) {
+			n.spare = append(n.spare, s.begin)
+		}
 		s, _, ok = q.nextOwn(s.begin, s.begin)
 	}
 	n.passed = then
+}
+
+// spend takes away the first spare slot from a time on until another, false if there is
+// none.
+func (n *sooner) spend(from, until time.Time) bool {
+	i := index(n.spare, from)
+	if i == len(n.spare) || !n.spare[i].Before(until) {
+		return false
+	}
+	n.spare = slices.Delete(n.spare, i, i+1)
+	return true
 }
 
 // pass notes that a slot is taken, and so that those before it that nobody took are
