@@ -36,12 +36,9 @@ func (l *Lane) slotForCheck(now time.Time) (c candidate, wait time.Duration, cha
 	if wait := c.at.Sub(now) - lookEvery; wait > 0 {
 		return candidate{}, wait, changed
 	}
-	if again, ok := l.ceiling.allow(c.at, c.slot.perSecond, c.part); !ok {
-		return candidate{}, max(time.Millisecond, again.Sub(c.at)), changed
-	}
 	c.slot.sooner = false // it waits for its slot
-	if _, ok := l.take(c); !ok {
-		return candidate{}, time.Millisecond, changed
+	if _, wait, ok := l.obtain(c, c.at); !ok {
+		return candidate{}, wait, changed
 	}
 	return c, 0, nil
 }

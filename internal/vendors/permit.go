@@ -154,14 +154,10 @@ func (l *Lane) try(pass Pass, shard int, lead time.Duration) (p *Permit, wait ti
 	if done == nil {
 		return nil, wait, woken, nil
 	}
-	if again, ok := l.ceiling.allow(leaves, c.slot.perSecond, c.part); !ok {
-		done(errNoEvidence)
-		return nil, max(time.Millisecond, again.Sub(leaves)), changed, nil
-	}
-	charged, ok := l.take(c)
+	charged, wait, ok := l.obtain(c, leaves)
 	if !ok {
 		done(errNoEvidence)
-		return nil, time.Millisecond, changed, nil
+		return nil, wait, changed, nil
 	}
 	return &Permit{At: c.at, lane: l, slot: c.slot, charged: charged, pass: pass, done: done}, 0, nil, nil
 }
@@ -211,6 +207,18 @@ func (l *Lane) candidate(shard int, now time.Time, lead time.Duration) (c candid
 		return candidate{}, from.Sub(earliest), l.changed, nil
 	}
 	return candidate{}, 0, nil, &NoRoomError{Until: from}
+}
+
+// obtain takes a candidate for a request that leaves then, if the ceiling allows it.
+// Otherwise wait is for how long not to ask again, or less if the lane changes.
+func (l *Lane) obtain(c candidate, leaves time.Time) (charged *counts, wait time.Duration, ok bool) {
+	if again, ok := l.ceiling.allow(leaves, c.slot.perSecond, c.part); !ok {
+		return nil, max(time.Millisecond, again.Sub(leaves)), false
+	}
+	if charged, ok = l.take(c); !ok {
+		return nil, time.Millisecond, false
+	}
+	return charged, 0, true
 }
 
 // take takes a candidate, false if a call that was too late for its own slot has
