@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"strconv"
 	"time"
 
@@ -96,18 +97,24 @@ func ShardedTopics(t config.Topics) []string {
 const MaxRecordBytes = 2 << 20
 
 // CheckTopics returns the number of shards if the topics are fit for the service; its
-// error is as of stream.Client's CheckTopics, CheckKept and CheckTimed. A parked request
+// error is as of stream's CheckShards, CheckKept and CheckTimed, or wraps
+// stream.ErrUnknownTopic and names those that are missing. A parked request
 // lives in the ledger, and what the window holds is not called again: so long ledger and
 // results have to keep what is written to them. A restore reads the ledger back by time,
 // and by its time a result or a dead letter that may be there already is looked for.
 func CheckTopics(ctx context.Context, client *stream.Client, c config.Config) (shards int, err error) {
 	topics, window := c.Kafka.Topics, c.Ledger.Window
-	if shards, err = client.CheckTopics(ctx, ShardedTopics(topics), topics.Signals); err != nil {
+	sharded := ShardedTopics(topics)
+	infos, err := client.DescribeTopics(ctx, append(slices.Clone(sharded), topics.Signals)...)
+	if err != nil {
+		return 0, fmt.Errorf("checking topics: %w", err)
+	}
+	if shards, err = stream.CheckShards(infos, sharded, topics.Signals); err != nil {
 		return 0, err
 	}
 	if err := errors.Join(
-		client.CheckKept(ctx, map[string]time.Duration{topics.Ledger: window, topics.Results: window}),
-		client.CheckTimed(ctx, topics.Ledger, topics.Results, topics.Dead),
+		stream.CheckKept(infos, map[string]time.Duration{topics.Ledger: window, topics.Results: window}),
+		stream.CheckTimed(infos, topics.Ledger, topics.Results, topics.Dead),
 	); err != nil {
 		return 0, err
 	}

@@ -11,74 +11,61 @@ import (
 	"time"
 )
 
-// CheckTopics returns the number of shards that the sharded topics have in
-// common. They must have equally many partitions, since a shard is the same
-// partition of each. They and the others must be deleted by age, not compacted:
-// on a compacted topic kafka-go v0.4.51 can stop reading for good, or end the
-// process with a panic in a goroutine of its own. All faults are reported at
-// once, wrapping ErrUnfitTopics, each with what to do; a missing topic wraps
-// ErrUnknownTopic.
-func (c *Client) CheckTopics(ctx context.Context, sharded []string, others ...string) (shards int, err error) {
+// CheckShards returns the number of shards that the sharded topics have in
+// common, of topics as DescribeTopics returns them. They must have equally many
+// partitions, since a shard is the same partition of each. They and the others
+// must be deleted by age, not compacted: on a compacted topic kafka-go v0.4.51 can
+// stop reading for good, or end the process with a panic in a goroutine of its own.
+// All faults are reported at once, wrapping ErrUnfitTopics, each with what to do.
+func CheckShards(infos map[string]TopicInfo, sharded []string, others ...string) (shards int, err error) {
 	if len(sharded) == 0 {
 		return 0, fmt.Errorf("checking topics: %w: none is sharded", ErrUnfitTopics)
 	}
-	all := append(append([]string{}, sharded...), others...)
-	infos, err := c.DescribeTopics(ctx, all...)
-	if err != nil {
-		return 0, fmt.Errorf("checking topics: %w", err)
-	}
-	if err := errors.Join(unevenFaults(infos, sharded), policyFaults(infos, all)); err != nil {
-		return 0, fmt.Errorf("checking topics: %w: %w", ErrUnfitTopics, err)
+	if err := unfit(unevenFaults(infos, sharded), policyFaults(infos, append(slices.Clone(sharded), others...))); err != nil {
+		return 0, err
 	}
 	return infos[sharded[0]].Partitions, nil
 }
 
 // CheckKept returns nil if every topic keeps its records for at least the time given,
 // whatever their size. All faults are reported at once, wrapping ErrUnfitTopics, each
-// with what to do; a missing topic wraps ErrUnknownTopic.
-func (c *Client) CheckKept(ctx context.Context, kept map[string]time.Duration) error {
-	return c.checkEach(ctx, slices.Sorted(maps.Keys(kept)), func(name string, config map[string]string) (faults []error) {
-		want := kept[name].Milliseconds()
+// with what to do.
+func CheckKept(infos map[string]TopicInfo, kept map[string]time.Duration) error {
+	var faults []error
+	for _, name := range slices.Sorted(maps.Keys(kept)) {
+		config, want := infos[name].Config, kept[name].Milliseconds()
 		if ms, err := strconv.ParseInt(config["retention.ms"], 10, 64); err == nil && ms >= 0 && ms < want {
 			faults = append(faults, fmt.Errorf("%s has retention.ms=%d: set it to %d or more (what it loses is forgotten)", name, ms, want))
 		}
 		if size, err := strconv.ParseInt(config["retention.bytes"], 10, 64); err == nil && size >= 0 {
 			faults = append(faults, fmt.Errorf("%s has retention.bytes=%d: set it to -1 (under load it would be kept for less than %s)", name, size, kept[name]))
 		}
-		return faults
-	})
+	}
+	return unfit(faults...)
 }
 
 // CheckTimed returns nil if the records of every topic keep the times that their
 // writers gave them: OffsetAt finds a record by the broker's clock otherwise. All
-// faults are reported at once, wrapping ErrUnfitTopics, each with what to do; a missing
-// topic wraps ErrUnknownTopic.
-func (c *Client) CheckTimed(ctx context.Context, names ...string) error {
-	return c.checkEach(ctx, names, func(name string, config map[string]string) (faults []error) {
-		if kind := config["message.timestamp.type"]; kind == "LogAppendTime" {
-			faults = append(faults, fmt.Errorf("%s has message.timestamp.type=%s: set it to CreateTime (what is looked for by its time would be missed, and written twice)", name, kind))
-		}
-		return faults
-	})
-}
-
-// checkEach reports the faults that faultsOf finds in the settings of each topic.
-func (c *Client) checkEach(ctx context.Context, names []string, faultsOf func(name string, config map[string]string) []error) error {
-	infos, err := c.DescribeTopics(ctx, names...)
-	if err != nil {
-		return fmt.Errorf("checking topics: %w", err)
-	}
+// faults are reported at once, wrapping ErrUnfitTopics, each with what to do.
+func CheckTimed(infos map[string]TopicInfo, names ...string) error {
 	var faults []error
 	for _, name := range names {
-		faults = append(faults, faultsOf(name, infos[name].Config)...)
+		if kind := infos[name].Config["message.timestamp.type"]; kind == "LogAppendTime" {
+			faults = append(faults, fmt.Errorf("%s has message.timestamp.type=%s: set it to CreateTime (what is looked for by its time would be missed, and written twice)", name, kind))
+		}
 	}
+	return unfit(faults...)
+}
+
+// unfit is the error of the faults that there are, nil if there are none.
+func unfit(faults ...error) error {
 	if err := errors.Join(faults...); err != nil {
 		return fmt.Errorf("checking topics: %w: %w", ErrUnfitTopics, err)
 	}
 	return nil
 }
 
-// checkEven is the part of CheckTopics that a membership rests on. It needs no
+// checkEven is the part of CheckShards that a membership rests on. It needs no
 // right to read the topics' settings.
 func (c *Client) checkEven(ctx context.Context, sharded []string) error {
 	infos, err := c.sizes(ctx, sharded)
@@ -88,10 +75,7 @@ func (c *Client) checkEven(ctx context.Context, sharded []string) error {
 	if err != nil {
 		return fmt.Errorf("checking topics: %w", err)
 	}
-	if err := unevenFaults(infos, sharded); err != nil {
-		return fmt.Errorf("checking topics: %w: %w", ErrUnfitTopics, err)
-	}
-	return nil
+	return unfit(unevenFaults(infos, sharded))
 }
 
 func unevenFaults(infos map[string]TopicInfo, sharded []string) error {

@@ -68,7 +68,7 @@ func TestDescribeTopicsNamesAllThatAreMissing(t *testing.T) {
 	})
 }
 
-func TestCheckTopicsReportsEveryFaultAtOnce(t *testing.T) {
+func TestCheckOfShardsReportsEveryFaultAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		kafka := streamtest.StartVirtual(t, streamtest.Topics(4, "requests", "results"), streamtest.Topics(3, "ledger"), streamtest.Topics(1, "signals"))
 		compact := "compact"
@@ -77,11 +77,16 @@ func TestCheckTopicsReportsEveryFaultAtOnce(t *testing.T) {
 		}
 		client := kafka.Client(t)
 
-		shards, err := client.CheckTopics(t.Context(), []string{"requests", "results"}, "signals")
+		infos, err := client.DescribeTopics(t.Context(), "requests", "results", "ledger", "dead", "signals")
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		shards, err := stream.CheckShards(infos, []string{"requests", "results"}, "signals")
 		if err != nil || shards != 4 {
 			t.Errorf("fit topics: got %d shards and %v", shards, err)
 		}
-		_, err = client.CheckTopics(t.Context(), []string{"requests", "ledger", "dead"}, "signals")
+		_, err = stream.CheckShards(infos, []string{"requests", "ledger", "dead"}, "signals")
 		if !errors.Is(err, stream.ErrUnfitTopics) {
 			t.Fatalf("got %v", err)
 		}
@@ -114,10 +119,14 @@ func TestTopicsWhoseRecordsLoseTheirTimesAreUnfit(t *testing.T) {
 			}
 		}
 		client := kafka.Client(t)
-		if err := client.CheckTimed(t.Context(), "usual", "kept"); err != nil {
+		infos, err := client.DescribeTopics(t.Context(), "usual", "kept", "stamped")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := stream.CheckTimed(infos, "usual", "kept"); err != nil {
 			t.Errorf("fit topics: %v", err)
 		}
-		err := client.CheckTimed(t.Context(), "kept", "stamped")
+		err = stream.CheckTimed(infos, "kept", "stamped")
 		if !errors.Is(err, stream.ErrUnfitTopics) || !strings.Contains(err.Error(), "stamped has message.timestamp.type=LogAppendTime: set it to CreateTime") ||
 			strings.Contains(err.Error(), "kept has") {
 			t.Errorf("got %v", err)
@@ -140,10 +149,14 @@ func TestTopicsThatKeepTooLittleAreUnfit(t *testing.T) {
 		}
 		client := kafka.Client(t)
 		day := 24 * time.Hour
-		if err := client.CheckKept(t.Context(), map[string]time.Duration{"usual": day, "long": day, "forever": day}); err != nil {
+		infos, err := client.DescribeTopics(t.Context(), "usual", "long", "forever", "short", "small")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := stream.CheckKept(infos, map[string]time.Duration{"usual": day, "long": day, "forever": day}); err != nil {
 			t.Errorf("fit topics: %v", err)
 		}
-		err := client.CheckKept(t.Context(), map[string]time.Duration{"long": day, "short": day, "small": day})
+		err = stream.CheckKept(infos, map[string]time.Duration{"long": day, "short": day, "small": day})
 		if !errors.Is(err, stream.ErrUnfitTopics) {
 			t.Fatalf("got %v", err)
 		}
