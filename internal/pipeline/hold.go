@@ -108,8 +108,14 @@ func (p *Pipeline) parkHeld(it *item) {
 // if it is so.
 func (it *item) keepDoubt(r *ledger.Record) {
 	if !it.unknownSince.IsZero() {
-		r.Unknown, r.Called, r.Selfie = true, &it.unknownSince, it.selfie
+		it.putInDoubt(r, it.unknownSince)
 	}
+}
+
+// putInDoubt has the record of a parking say that nobody knows what became of the call
+// that was made then.
+func (it *item) putInDoubt(r *ledger.Record, called time.Time) {
+	r.Unknown, r.Called, r.Selfie = true, &called, it.selfie
 }
 
 // holdBack parks a request that lives in the ledger and is due, if an order holds

@@ -178,7 +178,8 @@ func (p *Pipeline) park(it *item, d decision) {
 		if ended := it.until.Add(-p.cfg.ClaimMargin / 2); due.Before(ended) {
 			due = ended.Add(d.after)
 		}
-		r.Why, r.Unknown, r.Called, r.Selfie = whyUnknown, true, &called, it.selfie
+		r.Why = whyUnknown
+		it.putInDoubt(&r, called)
 	}
 	r.Due = &due
 	p.settleDown(it, r)

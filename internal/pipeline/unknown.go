@@ -76,7 +76,8 @@ func (p *Pipeline) settle(it *item) (d decision, settled bool) {
 // the shard's new owner, or that the process stops.
 func (p *Pipeline) parkInDoubt(it *item) bool {
 	r, due := p.parkedRecord(it), time.Now()
-	r.Why, r.Due, r.Unknown, r.Called, r.Selfie = whyUnknown, &due, true, &it.unknownSince, it.selfie
+	r.Why, r.Due = whyUnknown, &due
+	it.putInDoubt(&r, it.unknownSince)
 	r.Calls++ // the one in doubt
 	if !p.record(it, r, stamp()) {
 		return false
