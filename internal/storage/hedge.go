@@ -23,8 +23,9 @@ const (
 	// hedgeSooner is the least delay: shorter ones tell noise from noise.
 	hedgeSooner = 20 * time.Millisecond
 	// hedgeQuantile of the last hedgeSample fetches were faster than the delay,
-	// which is found anew every hedgeEvery. With a smaller sample the delay of a
-	// store of whose answers some 4 % are slow is now and then that of the slow.
+	// which is found anew every hedgeEvery, at first, and then for each tenth of the
+	// sample. With a smaller sample the delay of a store of whose answers some 4 % are
+	// slow is now and then that of the slow.
 	hedgeQuantile = .95
 	hedgeSample   = 1000
 	hedgeEvery    = 20
@@ -89,7 +90,7 @@ func (h *hedges) observe(took time.Duration) {
 		h.times[h.next] = took
 		h.next = (h.next + 1) % hedgeSample
 	}
-	if h.fresh++; h.fresh < hedgeEvery {
+	if h.fresh++; h.fresh < max(hedgeEvery, len(h.times)/10) {
 		return
 	}
 	h.fresh = 0

@@ -372,17 +372,17 @@ func TestHedgeDelayFollowsTheSlowest(t *testing.T) {
 			h.observe(took)
 		}
 	}
-	for i := range hedgeSample {
-		h.observe(time.Duration(i+1) * time.Millisecond)
+	for i := range 2 * hedgeSample {
+		h.observe(time.Duration(i%hedgeSample+1) * time.Millisecond)
 	}
 	if d := h.begin(); d != 951*time.Millisecond {
 		t.Errorf("1 to 1000 ms: %v", d)
 	}
-	see(hedgeSample, time.Millisecond)
+	see(2*hedgeSample, time.Millisecond)
 	if d := h.begin(); d != hedgeSooner {
 		t.Errorf("1 ms each: %v", d)
 	}
-	see(hedgeSample, 9*time.Second)
+	see(2*hedgeSample, 9*time.Second)
 	if d := h.begin(); d != 5*time.Second {
 		t.Errorf("9 s each: %v", d)
 	}
