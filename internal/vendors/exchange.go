@@ -29,7 +29,8 @@ type Answer struct {
 // there is no answer; Answer.Reached stands also then. A *Body is closed when
 // Exchange returns, and net/http repeats no request that carries a body.
 //
-// c must not follow redirects (see SingleRequest).
+// It asks c's transport, past what a client does for redirects and cookies: neither
+// is followed or kept, and it would take ten allocations.
 func Exchange(c *http.Client, r *http.Request, limit int64) (Answer, error) {
 	ctx := r.Context()
 	body, carries := r.Body.(*Body)
@@ -54,7 +55,7 @@ func Exchange(c *http.Client, r *http.Request, limit int64) (Answer, error) {
 	r = r.WithContext(httptrace.WithClientTrace(ctx, trace))
 	r.GetBody = nil
 
-	resp, err := c.Do(r)
+	resp, err := transportOf(c).RoundTrip(r)
 	if err != nil {
 		a := Answer{Reached: connected.Load()}
 		if carries {
@@ -77,4 +78,11 @@ func Exchange(c *http.Client, r *http.Request, limit int64) (Answer, error) {
 		a.Body, a.Err = a.Body[:limit], ErrAnswerTooLong
 	}
 	return a, nil
+}
+
+func transportOf(c *http.Client) http.RoundTripper {
+	if c.Transport == nil {
+		return http.DefaultTransport
+	}
+	return c.Transport
 }
