@@ -33,7 +33,7 @@ const emptySHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b785
 // With the middlewares goes the correction of a wrong clock: S3 then answers
 // RequestTimeTooSkewed, which is a Fault.
 type client struct {
-	transport   *http.Transport
+	transport   *direct
 	credentials aws.CredentialsProvider
 	signer      *v4.Signer
 	places      map[string]place
@@ -52,7 +52,7 @@ func newClient(ctx context.Context, c Config) (*client, error) {
 		}
 	}
 	return &client{
-		transport:   newTransport(c.Concurrency),
+		transport:   &direct{Transport: newTransport(c.Concurrency)},
 		credentials: options.Credentials,
 		signer: v4.NewSigner(func(o *v4.SignerOptions) {
 			// S3 signs a path as it is sent; other services escape it twice.
