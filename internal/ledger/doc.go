@@ -33,6 +33,15 @@
 // counts; a parking counts only for the claim that it names, or a later one; an
 // answer always counts, unless there is one, since it was paid for.
 //
+// # What is asked beside calls
+//
+// A vendor counts requests, whatever they are for: the pages of its list, a check that
+// costs nothing. Where a limit is counted, each of them is claimed as well, under the
+// key asked/<vendor>, which no request id can be. Such a claim counts as a call for
+// whoever reads it, and nothing follows from it. A version that does not know the key
+// takes it for a request's: it counts the calls, too, and remembers one request for each
+// vendor that never comes.
+//
 // # The selfie of a call
 //
 // A claim, and a parking in doubt, names the selfie of its call by digest, size and

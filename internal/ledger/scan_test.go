@@ -73,6 +73,24 @@ func TestEveryClaimInTheLogIsToldOf(t *testing.T) {
 	}
 }
 
+// What a vendor is asked beside calls is told of, and is no request that anybody
+// would have to look after.
+func TestClaimOfNoRequestIsOnlyToldOf(t *testing.T) {
+	s := NewShard(24 * time.Hour)
+	told := 0
+	s.OnClaim(func(event.Vendor, time.Time) { told++ })
+	until := noon.Add(time.Hour)
+	r := Record{Step: Claimed, Claim: 1, Owner: "a", Until: &until, Called: &noon, Vendor: event.Argos}
+	for range 2 {
+		if err := s.Apply(AskedKey(event.Argos), r.Encode(), noon); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if open, _ := s.Len(); told != 2 || open != 0 || !s.ClaimedUntil().IsZero() {
+		t.Errorf("told of %d, %d requests open, claimed until %s", told, open, s.ClaimedUntil())
+	}
+}
+
 // A claim of before vendors were written is read as ever, and a reader of
 // before then reads the claims of now.
 func TestClaimOnTheWire(t *testing.T) {

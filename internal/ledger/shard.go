@@ -158,7 +158,9 @@ func (s *Shard) Apply(key, value []byte, at time.Time) error {
 	}
 	if r.Step == Claimed {
 		s.tellOf(r, at)
-		s.claimed(IDOf(string(key)), r) // and not step, for which the key would be copied
+		if !isAsked(key) {
+			s.claimed(IDOf(string(key)), r) // and not step, for which the key would be copied
+		}
 		return nil
 	}
 	if IsOrder(key) != (r.Step == Ordered) || r.Step == Ordered && r.Order.Key() != string(key) {

@@ -1,11 +1,13 @@
 package pipeline
 
 import (
+	"context"
 	"errors"
 	"time"
 
 	"reauth/internal/event"
 	"reauth/internal/ledger"
+	"reauth/internal/vendors"
 )
 
 // A claim is a lease: its end covers the call, the answer and the publication.
@@ -47,6 +49,34 @@ func (p *Pipeline) claim(it *item, at time.Time, timeout time.Duration) error {
 	}
 	it.claim, it.until, it.claimedFor, it.claimedCalls, it.claimedWith = r.Claim, until, it.reserved, it.calls, it.selfie
 	return nil
+}
+
+// turnClaims writes the claims of what a vendor is asked beside calls. They lead to
+// nothing but that it is counted, by whoever reads them.
+func (p *Pipeline) turnClaims(vendor event.Vendor) vendors.Claims {
+	line := p.lines[vendor]
+	return vendors.Claims{Lead: line.lead.get, Write: func(ctx context.Context, shard int, at time.Time) error {
+		p.mu.Lock()
+		s := p.shards[shard]
+		p.mu.Unlock()
+		if s == nil {
+			return vendors.ErrMissed
+		}
+		if err := p.lease.wait(ctx); err != nil {
+			return err
+		}
+		start := time.Now()
+		until := at.Add(p.cfg.ClaimMargin / 2) // it may leave as late as that: countCall
+		r := ledger.Record{Step: ledger.Claimed, Claim: 1, Owner: p.cfg.Owner, Until: &until, Called: &at, Vendor: vendor}
+		err := p.write(p.whileOurs(s), event.Record{
+			Topic: p.cfg.Topics.Ledger, Partition: shard, Key: ledger.AskedKey(vendor), Value: r.Encode(), Time: stamp(),
+		})
+		if errors.Is(err, errLeaseEnded) || err == nil && !p.owns(s) {
+			return vendors.ErrMissed
+		}
+		line.lead.observe(time.Since(start))
+		return err
+	}}
 }
 
 // claimed tells whether the claim covers a call at the time. It covers one call:

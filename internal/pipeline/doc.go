@@ -46,6 +46,13 @@
 // One request id must always come under one key: the ledger of a shard knows
 // nothing of another shard's.
 //
+// # Limits that are counted
+//
+// The longer limits of a vendor are split over the shards, and what a shard's owner
+// has called is counted from its claims by the next one (countCall). What the vendor
+// is asked beside calls counts as well, and is claimed for no other reason
+// (turnClaims): so a limit holds over every takeover, whatever was asked.
+//
 // # What it costs
 //
 // With prices, every result says what it cost, and the ledger of each shard

@@ -34,6 +34,7 @@ type fakeVendor struct {
 	connect func() time.Duration
 	calls   []string // submission ids, as called
 	times   []time.Time
+	checks  []time.Time
 	busy    map[string]int
 	most    int                          // calls at once for one subject
 	kept    map[string][]vendors.Verdict // what it charged, by subject
@@ -53,6 +54,7 @@ func (v *fakeVendor) Capabilities() vendors.Capabilities {
 func (v *fakeVendor) Check(context.Context) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	v.checks = append(v.checks, time.Now())
 	return v.check
 }
 

@@ -16,11 +16,11 @@ func counting(_ *Config, l *vendors.LaneConfig) {
 	l.Windows = []vendors.Window{{Count: 100, Per: time.Second}, {Count: 300, Per: time.Minute}}
 }
 
-// within returns the most calls in any sliding span of length d, ends included.
+// within returns the most calls and checks in any sliding span of length d, ends included.
 func (v *fakeVendor) within(d time.Duration) (most int) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	times := slices.SortedFunc(slices.Values(v.times), time.Time.Compare)
+	times := slices.SortedFunc(slices.Values(slices.Concat(v.times, v.checks)), time.Time.Compare)
 	first := 0
 	for i, at := range times {
 		for at.Sub(times[first]) > d {

@@ -204,6 +204,7 @@ func New(cfg Config, parts Parts) *Pipeline {
 		p.lines[vendor] = newLine(lane, cfg.Retry.Budget, p.orders.weight, p.takenBack)
 		lane.OnThrottle(func(until time.Time) { p.wg.Go(func() { p.announce(vendor, until) }) })
 		lane.OnLate(p.mayLeaveLate)
+		lane.ClaimTurns(p.turnClaims(vendor))
 	}
 	p.following = p.followings()
 	p.store = newStoreValve(cfg.Rules.Buckets, p.log)

@@ -20,7 +20,11 @@ func (l *Lane) check(ctx context.Context) error {
 			}
 			continue
 		}
-		if err := l.checkAt(ctx, c, l.cfg.Timeout); !errors.Is(err, ErrMissed) {
+		err := l.claims.write(ctx, c.shard, c.at)
+		if err == nil {
+			err = l.checkAt(ctx, c, l.cfg.Timeout)
+		}
+		if !errors.Is(err, ErrMissed) {
 			return err
 		}
 	}
@@ -29,7 +33,7 @@ func (l *Lane) check(ctx context.Context) error {
 // slotForCheck takes a slot that begins within lookEvery. A zero time means that there
 // is none before the wait is over, or changed closed; a wait of 0 means until changed.
 func (l *Lane) slotForCheck(now time.Time) (c candidate, wait time.Duration, changed <-chan struct{}) {
-	c, wait, changed, err := l.candidate(anyShard, now, 0)
+	c, wait, changed, err := l.candidate(anyShard, now, l.claims.lead())
 	if err != nil || c.at.IsZero() {
 		return candidate{}, wait, changed
 	}
@@ -44,14 +48,14 @@ func (l *Lane) slotForCheck(now time.Time) (c candidate, wait time.Duration, cha
 }
 
 // checkAt makes the free check in a slot, within the timeout from now on. ErrMissed
-// says that the slot's shard moved.
+// says that it is too late for that, or that the slot's shard moved.
 func (l *Lane) checkAt(ctx context.Context, c candidate, timeout time.Duration) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, timeout, ErrTimeout)
 	defer cancel()
 	if err := sleep(ctx, max(1, time.Until(c.at)), nil); err != nil {
 		return err
 	}
-	if !l.owns(c.slot) {
+	if c.slot != (slot{}) && time.Since(c.at) > Lateness || !l.owns(c.slot) {
 		return ErrMissed
 	}
 	return l.Contain("check", func() error { return l.adapter.Check(ctx) })

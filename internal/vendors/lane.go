@@ -45,6 +45,7 @@ type Lane struct {
 	inFlight line                            // a token per permit
 	turn     line                            // for its one token: somebody picks a slot
 	tell     func(until time.Time)           // of back-offs; may be nil
+	claims   Claims                          // of what is asked beside calls for requests
 	mayLate  func(at, leaves time.Time) bool // see OnLate
 	valve    Valve
 	breaker  *breaker
@@ -206,9 +207,10 @@ func (l *Lane) prepare(ctx context.Context, p *Permit) error {
 	return err
 }
 
-// Turn is the lane's Turn: each request takes a permit, like a call. It reserves
-// as far ahead as calls do: a slot sooner than that would have all others wait for
-// it first, and then be too late for those in between.
+// Turn is the lane's Turn: each request takes a permit, and a claim, like a call. It
+// reserves as far ahead as calls do: a slot sooner than that would have all others wait
+// for it first, and then be too late for those in between. Its error is that of do, the
+// context's cause, or that of Claims.
 func (l *Lane) Turn(ctx context.Context, do func(context.Context) error) error {
 	return l.turnAt(ctx, asTheyCome, do)
 }
@@ -221,11 +223,15 @@ func (l *Lane) TurnAhead(ctx context.Context, do func(context.Context) error) er
 
 func (l *Lane) turnAt(ctx context.Context, place place, do func(context.Context) error) error {
 	for {
-		p, err := l.reserve(ctx, anyShard, time.Duration(l.demand.lead.Load()), place, time.Now())
+		lead := max(time.Duration(l.demand.lead.Load()), l.claims.lead())
+		p, err := l.reserve(ctx, anyShard, lead, place, time.Now())
 		if err != nil {
 			return err
 		}
-		if err := p.wait(ctx); err != nil {
+		if err = l.claims.write(ctx, p.shard, p.At); err == nil {
+			err = p.wait(ctx)
+		}
+		if err != nil {
 			p.Release()
 			if errors.Is(err, ErrMissed) {
 				continue

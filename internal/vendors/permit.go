@@ -32,6 +32,7 @@ type Permit struct {
 	slot    slot    // zero without a timetable; the lane's lock guards it once the call is made
 	moved   bool    // it is not the first
 	charged *counts // nil without longer windows
+	shard   int     // that it is charged to, anyShard without longer windows if it is for none
 	pass    Pass
 	done    func(error)
 	once    sync.Once
@@ -159,14 +160,14 @@ func (l *Lane) try(pass Pass, shard int, lead time.Duration) (p *Permit, wait ti
 		done(errNoEvidence)
 		return nil, wait, changed, nil
 	}
-	return &Permit{At: c.at, lane: l, slot: c.slot, charged: charged, pass: pass, done: done}, 0, nil, nil
+	return &Permit{At: c.at, lane: l, slot: c.slot, charged: charged, shard: c.shard, pass: pass, done: done}, 0, nil, nil
 }
 
 // candidate is a slot, and the shard that its call would be charged to.
 type candidate struct {
 	at    time.Time
-	slot  slot // zero without a timetable
-	shard int
+	slot  slot          // zero without a timetable
+	shard int           // anyShard for a call of no request if none is charged
 	ahead time.Duration // how long before its slot the permit is handed out
 	part  float64       // how much of the timetable is ours, 0 to 1
 }
@@ -179,7 +180,7 @@ func (l *Lane) candidate(shard int, now time.Time, lead time.Duration) (c candid
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.quota.table.pace.perSecond == 0 {
-		return candidate{at: now, part: 1}, 0, l.changed, nil
+		return candidate{at: now, shard: shard, part: 1}, 0, l.changed, nil
 	}
 	earliest := now.Add(lead)
 	s, again, ok := l.quota.next(now, lead)

@@ -57,7 +57,7 @@ func (c *counts) move(from, to time.Time) {
 }
 
 // anyShard stands for a call of no request, which is charged to whichever owned
-// shard has most room. No claim tells of it: a new owner does not know.
+// shard has most room, and claimed in that one's ledger (Claims).
 const anyShard = -1
 
 func newQuota(limits limits, schedule Schedule) quota {
