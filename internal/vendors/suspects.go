@@ -26,6 +26,12 @@ var errAlone = errors.New("only this request is answered like that, time and aga
 // which a firewall may give to one selfie and a vendor to one person. Such a request
 // would be kept, and stop the lane for all others each time that it comes up. The zero
 // value has none; it is safe for concurrent use.
+//
+// Only calls for other requests show that such a request is alone with its answer. The
+// free check does not: it goes well without credit too, or with the feature off, and
+// then requests that come one by one would all be given up. So the last request of an
+// idle lane is kept, the lane is paused for it, and each probe is a call for it, until
+// others come, which wait for two probes at most, or somebody takes it back.
 type suspects struct {
 	mu sync.Mutex
 	// worked is when the call began that began last of those that went well.
