@@ -54,6 +54,51 @@ func TestVendorIsCalledNoFasterThanOrdered(t *testing.T) {
 	}
 }
 
+// A limit is changed under an order (deploy/kubernetes/README.md): those that come with
+// the new one keep it from their first call on, whether it is lower or higher.
+func TestLimitIsChangedUnderAnOrderOfTheSmaller(t *testing.T) {
+	for _, limits := range [][2]int{{50, 100}, {100, 50}} {
+		t.Run(fmt.Sprint(limits), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				topics, v := newFakeTopics(), &fakeVendor{}
+				with := func(limit int) func(*Config, *vendors.LaneConfig) {
+					return func(c *Config, l *vendors.LaneConfig) { c.MaxOpen, l.Windows = 5000, perSecond(limit) }
+				}
+				old := join(t, topics, v, with(limits[0]))
+				for i := range 6000 {
+					old.send(i%3, fmt.Sprint("r-", i), fmt.Sprint("sub-", i))
+				}
+				topics.give(orderOf(ledger.Rate, "", 50))
+				settle(3 * time.Second)
+				old.assign([]int{0, 1, 2}, nil, nil)
+				settle(10 * time.Second)
+				fresh := join(t, topics, v, with(limits[1]))
+				old.commit()
+				old.assign(nil, []int{0, 1}, []int{2})
+				fresh.assign([]int{2}, nil, nil)
+				settle(10 * time.Second)
+				old.commit()
+				old.assign(nil, []int{1}, []int{0})
+				fresh.assign([]int{0}, []int{2}, nil)
+				settle(10 * time.Second)
+				if n := len(v.called()); n < 1200 {
+					t.Errorf("%d calls in half a minute at 50/s", n)
+				}
+				old.commit()
+				old.assign(nil, nil, []int{1})
+				fresh.assign([]int{1}, []int{0, 2}, nil)
+				old.shut()
+				settle(10 * time.Second)
+				wantNoSecondOver(t, v, 50)
+				topics.give(orderOf(ledger.Rate, "", 0))
+				settle(10 * time.Second)
+				wantNoSecondOver(t, v, limits[1])
+				fresh.shut()
+			})
+		})
+	}
+}
+
 // Slots of two paces don't follow each other evenly.
 func TestOrdersAboutTheRateNeverLeadOverTheLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

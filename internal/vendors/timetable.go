@@ -11,6 +11,11 @@ import (
 // s mod total, so the calls of all replicas together are evenly spaced and add
 // up to the pace, for any ownership, without a word between them.
 //
+// Replicas of different paces share no slots, as while a limit is rolled out: a window
+// may then hold up to half as many calls more than the higher pace makes as there are
+// shards, as each may have its slots together where the others have none. Who changes a
+// limit orders the lower pace first (Lane.SetRate).
+//
 // Every owned slot serves any of the replica's requests, so no shard starves
 // when the pace is below the number of shards.
 //
