@@ -66,8 +66,9 @@ func (p *Pipeline) turnClaims(vendor event.Vendor) vendors.Claims {
 			return err
 		}
 		start := time.Now()
-		until := at.Add(p.cfg.ClaimMargin / 2) // it may leave as late as that: countCall
-		r := ledger.Record{Step: ledger.Claimed, Claim: 1, Owner: p.cfg.Owner, Until: &until, Called: &at, Vendor: vendor}
+		called := at.Round(0)
+		until := called.Add(p.cfg.ClaimMargin / 2) // it may leave as late as that: countCall
+		r := ledger.Record{Step: ledger.Claimed, Claim: 1, Owner: p.cfg.Owner, Until: &until, Called: &called, Vendor: vendor}
 		err := p.write(p.whileOurs(s), event.Record{
 			Topic: p.cfg.Topics.Ledger, Partition: shard, Key: ledger.AskedKey(vendor), Value: r.Encode(), Time: stamp(),
 		})

@@ -19,13 +19,13 @@ func (l limits) bearable() time.Duration {
 	return max(Lateness, time.Duration(l.headroom*float64(l.over))/2)
 }
 
-// sent notes that the call of a slot left, and says whether it was late. The
+// sent notes that the call left of a slot that begins at a time, and says whether it was late. The
 // longer windows then count it from now on.
-func (q *quota) sent(s slot, c *counts, now time.Time) (late bool) {
-	if now.Sub(s.begin) <= q.limits.bearable() {
+func (q *quota) sent(begin time.Time, c *counts, now time.Time) (late bool) {
+	if now.Sub(begin) <= q.limits.bearable() {
 		return false
 	}
-	c.move(s.begin, now)
+	c.move(begin, now)
 	until := now.Add(q.limits.over)
 	if !q.sooner.spend(now, until) {
 		q.amends = append(slices.DeleteFunc(q.amends, func(t time.Time) bool { return !t.After(now) }), until)
@@ -57,12 +57,12 @@ func (q *quota) amend(begin time.Time) bool {
 	return false
 }
 
-// move takes another slot for a call that is late for its own before it leaves, as
+// move takes another slot for a call that is late for its own, which began at a time, before it leaves, as
 // one that had to connect first. If it left all the same, and so did all others that
 // waited for a connection, they could be more than a window allows.
-func (q *quota) move(from, to slot, c *counts) {
+func (q *quota) move(from time.Time, to slot, c *counts) {
 	q.occupy(to)
-	c.move(from.begin, to.begin)
+	c.move(from, to.begin)
 }
 
 // leaving is the context's key for the *Permit of the request that Exchange sends:
@@ -92,29 +92,31 @@ func (p *Permit) hold(ctx context.Context) error {
 }
 
 // hold returns how long a permit's request waits before it is looked at again, 0 if
-// it may leave. ErrMissed says that there is no slot for it before ctx's deadline, or
+// it may leave: not if the clock was set since it had its slot. ErrMissed says that there is no slot for it before ctx's deadline, or
 // that it may not leave in that (OnLate).
 func (l *Lane) hold(ctx context.Context, p *Permit) (wait time.Duration, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	now := time.Now()
-	if now.Sub(p.slot.begin) <= l.quota.limits.bearable() && (!p.moved || l.quota.holds(p.slot) && l.mayLate(p.At, now)) {
+	now, wall := l.readLocked()
+	onTime := p.setting == l.clock.setting && wall.Sub(p.slot.begin) <= l.quota.limits.bearable()
+	if onTime && (!p.moved || l.quota.holds(p.slot) && l.mayLate(p.At, now)) {
 		return 0, nil
 	}
 	if !p.moved {
 		l.metrics.late.Inc()
 	}
-	s, _, ok := l.quota.next(now, 0)
-	if end, ends := ctx.Deadline(); !ok || ends && s.begin.After(end) || !l.mayLate(p.At, s.begin) {
+	s, _, ok := l.quota.next(wall, 0)
+	leaves := reading(now, s.begin)
+	if end, ends := ctx.Deadline(); !ok || ends && leaves.After(end) || !l.mayLate(p.At, leaves) {
 		return 0, ErrMissed
 	}
-	s.sooner = s.sooner && s.begin.Sub(now) <= l.quota.reach(s)
-	l.quota.move(p.slot, s, p.charged)
-	p.slot, p.moved = s, true
+	s.sooner = s.sooner && s.begin.Sub(wall) <= l.quota.reach(s)
+	l.quota.move(l.begin(p), s, p.charged)
+	p.slot, p.setting, p.moved = s, l.clock.setting, true
 	if s.sooner {
 		return 0, nil
 	}
-	return max(1, s.begin.Sub(now)), nil
+	return max(1, s.begin.Sub(wall)), nil
 }
 
 // left notes that a permit's request has left.
@@ -130,7 +132,8 @@ func unwatched(ctx context.Context) context.Context {
 func (l *Lane) sent(p *Permit) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.quota.sent(p.slot, p.charged, time.Now()) {
+	_, wall := l.readLocked()
+	if l.quota.sent(l.begin(p), p.charged, wall) {
 		l.metrics.late.Inc()
 	}
 }

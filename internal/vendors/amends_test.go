@@ -227,7 +227,7 @@ func TestSlotThatMakesUpForALateCallIsNotSpare(t *testing.T) {
 				q.take(s, anyShard, s.begin.Add(-lead))
 			}
 			left := first.begin.Add(22 * time.Millisecond)
-			q.sent(first, nil, left)
+			q.sent(first.begin, nil, left)
 			for _, after := range looks {
 				q.next(first.begin.Add(after), lead)
 			}

@@ -13,7 +13,7 @@ import (
 // adapter's.
 func (l *Lane) check(ctx context.Context) error {
 	for {
-		c, wait, changed := l.slotForCheck(time.Now())
+		c, wait, changed := l.slotForCheck()
 		if c.at.IsZero() {
 			if err := sleep(ctx, wait, changed); err != nil {
 				return err
@@ -32,12 +32,12 @@ func (l *Lane) check(ctx context.Context) error {
 
 // slotForCheck takes a slot that begins within lookEvery. A zero time means that there
 // is none before the wait is over, or changed closed; a wait of 0 means until changed.
-func (l *Lane) slotForCheck(now time.Time) (c candidate, wait time.Duration, changed <-chan struct{}) {
-	c, wait, changed, err := l.candidate(anyShard, now, l.claims.lead())
+func (l *Lane) slotForCheck() (c candidate, wait time.Duration, changed <-chan struct{}) {
+	c, wait, changed, err := l.candidate(anyShard, l.claims.lead())
 	if err != nil || c.at.IsZero() {
 		return candidate{}, wait, changed
 	}
-	if wait := c.at.Sub(now) - lookEvery; wait > 0 {
+	if wait := c.at.Sub(c.found) - lookEvery; wait > 0 {
 		return candidate{}, wait, changed
 	}
 	c.slot.sooner = false // it waits for its slot
@@ -48,14 +48,14 @@ func (l *Lane) slotForCheck(now time.Time) (c candidate, wait time.Duration, cha
 }
 
 // checkAt makes the free check in a slot, within the timeout from now on. ErrMissed
-// says that it is too late for that, or that the slot's shard moved.
+// says that it is too late for that, that the slot's shard moved, or the clock was set.
 func (l *Lane) checkAt(ctx context.Context, c candidate, timeout time.Duration) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, timeout, ErrTimeout)
 	defer cancel()
-	if err := sleep(ctx, max(1, time.Until(c.at)), nil); err != nil {
+	if err := sleep(ctx, max(1, c.at.Sub(l.clock.read())), nil); err != nil {
 		return err
 	}
-	if c.slot != (slot{}) && time.Since(c.at) > Lateness || !l.owns(c.slot) {
+	if c.slot != (slot{}) && l.clock.read().Sub(c.at) > Lateness || !l.owns(c.slot, c.setting) {
 		return ErrMissed
 	}
 	return l.Contain("check", func() error { return l.adapter.Check(ctx) })

@@ -55,7 +55,8 @@ type Lane struct {
 	row      unexplainedRow
 
 	mu      sync.Mutex // guards what follows
-	quota   quota
+	quota   quota      // its times are of the wall clock alone
+	clock   clock
 	changed chan struct{} // closed and replaced when a waiter should look again
 }
 
@@ -74,6 +75,7 @@ func NewLane(adapter Adapter, cfg LaneConfig) *Lane {
 		turn:     newLine(1),
 		mayLate:  func(_, _ time.Time) bool { return true },
 		changed:  make(chan struct{}),
+		clock:    newClock(time.Now),
 		quota:    newQuota(newLimits(cfg.Windows, cfg.Headroom), cfg.Schedule),
 	}
 	if cfg.Lends {
@@ -127,7 +129,8 @@ func (l *Lane) BreakerState() BreakerState { return l.breaker.state() }
 func (l *Lane) SetShards(owned []int, total int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.quota.setShards(owned, total, time.Now())
+	_, wall := l.readLocked()
+	l.quota.setShards(owned, total, wall)
 	l.changedLocked()
 }
 
@@ -138,10 +141,14 @@ func (l *Lane) SetShards(owned []int, total int) {
 func (l *Lane) Keep(until time.Time) (takes time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	now, wall := l.readLocked()
+	if !until.IsZero() { // whichever clock says so first
+		until = earliest(until.Round(0), wall.Add(until.Sub(now)))
+	}
 	if until.After(l.quota.sooner.kept) {
 		l.changedLocked()
 	}
-	return l.quota.keep(until, time.Now())
+	return l.quota.keep(until, wall)
 }
 
 // SetRate lowers the pace of the whole group to so many calls per second, less the
@@ -151,8 +158,23 @@ func (l *Lane) Keep(until time.Time) (takes time.Duration) {
 func (l *Lane) SetRate(perSecond float64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.quota.order(perSecond, time.Now())
+	_, wall := l.readLocked()
+	l.quota.order(perSecond, wall)
 	l.changedLocked()
+}
+
+// readLocked reads the clock, follows it if it was set, and returns the time, also
+// without a reading of the monotonic clock, for the quota. The caller holds mu.
+func (l *Lane) readLocked() (now, wall time.Time) {
+	now, by := l.clock.look(l.quota.limits.bearable())
+	wall = now.Round(0)
+	if by != 0 {
+		l.quota.set(by, wall)
+		l.changedLocked()
+		l.metrics.clockSet.Inc()
+		l.log.Warn("the wall clock was set; the lane begins anew in its slots", "by", by)
+	}
+	return now, wall
 }
 
 func (l *Lane) changedLocked() {
@@ -261,13 +283,13 @@ func (l *Lane) OnLate(may func(at, leaves time.Time) bool) { l.mayLate = may }
 // replica was told to. A vendor cannot be made to wait longer than for a
 // back-off of its own.
 func (l *Lane) BackOff(until time.Time) {
-	now := time.Now()
+	now := l.clock.read()
 	l.ceiling.throttle(now, until.Sub(now))
 }
 
 // throttled follows the vendor's wish for fewer calls.
 func (l *Lane) throttled(after time.Duration) {
-	if until := l.ceiling.throttle(time.Now(), after); !until.IsZero() && l.tell != nil {
+	if until := l.ceiling.throttle(l.clock.read(), after); !until.IsZero() && l.tell != nil {
 		l.tell(until)
 	}
 }

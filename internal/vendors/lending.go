@@ -46,18 +46,20 @@ func (l *Lane) Trade(now time.Time, lend bool) Trade {
 	well := l.well(now)
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	read, wall := l.readLocked()
+	wall = wall.Add(now.Sub(read))
 	most := 0
 	if lend && well {
 		most = MaxTrade
 	}
 	var t Trade
-	t.Timetable, t.Lent = l.quota.lend(now, need.keep(), most)
+	t.Timetable, t.Lent = l.quota.lend(wall, need.keep(), most)
 	if t.Timetable == (Timetable{}) {
 		return Trade{}
 	}
-	t.Passed = l.quota.table.pace.run(now.Add(lendNotice)).at(now.Add(-lapsed)).number
+	t.Passed = l.quota.table.pace.run(wall.Add(lendNotice)).at(wall.Add(-lapsed)).number
 	if wish := min(MaxTrade, need.slots()); well && wish > 0 {
-		if first, last, have, ok := l.quota.span(now, need.lead, wish); ok && have < wish {
+		if first, last, have, ok := l.quota.span(wall, need.lead, wish); ok && have < wish {
 			t.Want, t.First, t.Last = wish-have, first, last
 		}
 	}
@@ -70,7 +72,8 @@ func (l *Lane) Trade(now time.Time, lend bool) Trade {
 func (l *Lane) Borrow(of Timetable, slots []int64) (useful int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if useful = l.quota.borrow(time.Now(), of, slots); useful > 0 {
+	_, wall := l.readLocked()
+	if useful = l.quota.borrow(wall, of, slots); useful > 0 {
 		l.changedLocked()
 	}
 	return useful

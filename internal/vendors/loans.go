@@ -79,6 +79,9 @@ func (q *quota) lend(now time.Time, keep float64, most int) (of Timetable, numbe
 			break
 		}
 		l.weighed = s.begin
+		if _, gone := l.lent[s]; gone {
+			continue // the clock was set back
+		}
 		if l.kept += share; l.kept >= 1 {
 			l.kept--
 			continue
@@ -167,7 +170,7 @@ func (q *quota) borrow(now time.Time, of Timetable, numbers []int64) (useful int
 	for _, n := range numbers {
 		s := r.slot(n)
 		s.borrowed = true
-		if s.begin.Before(now) || !q.holds(s) {
+		if s.begin.Before(now) || s.begin.After(now.Add(lapsed)) || !q.holds(s) {
 			continue
 		}
 		if i := l.index(s.begin); i == len(l.borrowed) || l.borrowed[i] != s {

@@ -22,6 +22,7 @@ type laneMetrics struct {
 	ceiling    prometheus.Gauge
 	missed     prometheus.Counter
 	late       prometheus.Counter
+	clockSet   prometheus.Counter
 	panics     prometheus.Counter
 }
 
@@ -60,6 +61,8 @@ func newLaneMetrics(reg prometheus.Registerer, vendor event.Vendor) *laneMetrics
 			Name: "reauth_slots_missed_total", ConstLabels: labels, Help: "Slots of the timetable that passed before the call could be made."}),
 		late: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "reauth_calls_late_total", ConstLabels: labels, Help: "Calls that were late for their slot, as after connecting anew; each took another."}),
+		clockSet: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "reauth_clock_set_total", ConstLabels: labels, Help: "Times that the wall clock was set by more than the headroom pays for; some slots then pass unused."}),
 		panics: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "reauth_vendor_panics_total", ConstLabels: labels, Help: "Answers of the vendor over which its adapter panicked: a fault of reauth's."}),
 	}
@@ -67,7 +70,7 @@ func newLaneMetrics(reg prometheus.Registerer, vendor event.Vendor) *laneMetrics
 		m.calls.WithLabelValues(r)
 	}
 	if reg != nil {
-		reg.MustRegister(m.calls, m.duration, m.permitWait, m.inFlight, m.paused, m.faults, m.breaker, m.ceiling, m.missed, m.late, m.panics)
+		reg.MustRegister(m.calls, m.duration, m.permitWait, m.inFlight, m.paused, m.faults, m.breaker, m.ceiling, m.missed, m.late, m.clockSet, m.panics)
 	}
 	return m
 }

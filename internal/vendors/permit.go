@@ -30,6 +30,7 @@ type Permit struct {
 
 	lane    *Lane
 	slot    slot    // zero without a timetable; the lane's lock guards it once the call is made
+	setting setting // of the clock, since slot was taken
 	moved   bool    // it is not the first
 	charged *counts // nil without longer windows
 	shard   int     // that it is charged to, anyShard without longer windows if it is for none
@@ -60,7 +61,7 @@ func (l *Lane) ReserveFor(ctx context.Context, shard int, lead time.Duration) (*
 			return p, err
 		}
 		// Whoever waits for a shard's room must not hold up the other shards.
-		wait := time.Until(full.Until) - lead
+		wait := full.Until.Sub(l.clock.read()) - lead
 		if wait > soon {
 			return nil, err
 		}
@@ -139,16 +140,15 @@ func (l *Lane) enter(ctx context.Context) (Pass, error) {
 // changed is closed; a wait of 0 means until changed. Its error is a
 // *NoRoomError.
 func (l *Lane) try(pass Pass, shard int, lead time.Duration) (p *Permit, wait time.Duration, changed <-chan struct{}, err error) {
-	now := time.Now()
-	c, wait, changed, err := l.candidate(shard, now, lead)
+	c, wait, changed, err := l.candidate(shard, lead)
 	if err != nil || c.at.IsZero() {
 		return nil, wait, changed, err
 	}
 	leaves := c.at
 	if c.slot.sooner {
-		leaves = now
+		leaves = c.found
 	}
-	if wait := c.at.Sub(now) - c.ahead; wait > 0 {
+	if wait := c.at.Sub(c.found) - c.ahead; wait > 0 {
 		return nil, wait, changed, nil
 	}
 	done, wait, woken := l.breaker.try()
@@ -160,37 +160,44 @@ func (l *Lane) try(pass Pass, shard int, lead time.Duration) (p *Permit, wait ti
 		done(errNoEvidence)
 		return nil, wait, changed, nil
 	}
-	return &Permit{At: c.at, lane: l, slot: c.slot, charged: charged, shard: c.shard, pass: pass, done: done}, 0, nil, nil
+	return &Permit{At: c.at, lane: l, slot: c.slot, setting: c.setting, charged: charged, shard: c.shard, pass: pass, done: done}, 0, nil, nil
 }
 
 // candidate is a slot, and the shard that its call would be charged to.
 type candidate struct {
+	found time.Time // when it was
 	at    time.Time
-	slot  slot          // zero without a timetable
-	shard int           // anyShard for a call of no request if none is charged
-	ahead time.Duration // how long before its slot the permit is handed out
-	part  float64       // how much of the timetable is ours, 0 to 1
+	slot  slot // zero without a timetable
+	// setting is the clock's when it was found.
+	setting setting
+	shard   int           // anyShard for a call of no request if none is charged
+	ahead   time.Duration // how long before its slot the permit is handed out
+	part    float64       // how much of the timetable is ours, 0 to 1
 }
 
 // candidate returns the first slot at least lead from now that is free and that
 // the shard has room for, without taking it; without a limit it is now. A zero time
 // means that there is none before the wait is over, or changed closed; its error is
 // a *NoRoomError.
-func (l *Lane) candidate(shard int, now time.Time, lead time.Duration) (c candidate, wait time.Duration, changed <-chan struct{}, err error) {
+func (l *Lane) candidate(shard int, lead time.Duration) (c candidate, wait time.Duration, changed <-chan struct{}, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	now, wall := l.readLocked()
 	if l.quota.table.pace.perSecond == 0 {
-		return candidate{at: now, shard: shard, part: 1}, 0, l.changed, nil
+		return candidate{found: now, at: now, shard: shard, part: 1}, 0, l.changed, nil
 	}
-	earliest := now.Add(lead)
-	s, again, ok := l.quota.next(now, lead)
+	earliest := wall.Add(lead)
+	s, again, ok := l.quota.next(wall, lead)
 	if !ok {
 		if !again.IsZero() {
 			wait = again.Sub(earliest)
 		}
 		return candidate{}, wait, l.changed, nil
 	}
-	c = candidate{at: s.begin, slot: s, shard: shard, ahead: lead + early, part: l.quota.table.part()}
+	c = candidate{
+		found: now, at: reading(now, s.begin), slot: s, setting: l.clock.setting,
+		shard: shard, ahead: lead + early, part: l.quota.table.part(),
+	}
 	if s.sooner {
 		c.ahead = l.quota.reach(s)
 	}
@@ -207,7 +214,7 @@ func (l *Lane) candidate(shard int, now time.Time, lead time.Duration) (c candid
 	case shard == anyShard:
 		return candidate{}, from.Sub(earliest), l.changed, nil
 	}
-	return candidate{}, 0, nil, &NoRoomError{Until: from}
+	return candidate{}, 0, nil, &NoRoomError{Until: reading(now, from)}
 }
 
 // obtain takes a candidate for a request that leaves then, if the ceiling allows it.
@@ -232,34 +239,39 @@ func (l *Lane) take(c candidate) (charged *counts, ok bool) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	now := time.Now()
-	if !l.quota.isFree(c.slot) || c.slot.sooner && c.at.Sub(now) > l.quota.reach(c.slot) {
+	now, wall := l.readLocked()
+	if c.setting != l.clock.setting || !l.quota.isFree(c.slot) || c.slot.sooner && c.at.Sub(now) > l.quota.reach(c.slot) {
 		return nil, false
 	}
-	return l.quota.take(c.slot, c.shard, now), true
+	return l.quota.take(c.slot, c.shard, wall), true
 }
 
-// owns says whether a slot that was handed out is still ours.
-func (l *Lane) owns(s slot) bool {
+// owns says whether a slot that was handed out is still ours, and the clock is set as
+// it was then.
+func (l *Lane) owns(s slot, of setting) bool {
+	if s == (slot{}) {
+		return true
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return s == (slot{}) || l.quota.holds(s)
+	l.readLocked()
+	return of == l.clock.setting && l.quota.holds(s)
 }
 
 // wait sleeps until the call may be made. ErrMissed says that it is too late, or
-// that since the permit was given the lane was shut, the breaker opened, or the
-// slot's shard moved.
+// that since the permit was given the lane was shut, the breaker opened, the slot's shard
+// moved, or the clock was set.
 func (p *Permit) wait(ctx context.Context) error {
-	if d := time.Until(p.At); d > 0 && !p.slot.sooner {
+	if d := p.At.Sub(p.lane.clock.read()); d > 0 && !p.slot.sooner {
 		if err := sleep(ctx, d, nil); err != nil {
 			return err
 		}
 	}
-	if p.slot != (slot{}) && time.Since(p.At) > Lateness {
+	if p.slot != (slot{}) && p.lane.clock.read().Sub(p.At) > Lateness {
 		p.lane.metrics.missed.Inc()
 		return ErrMissed
 	}
-	if !p.pass.probe && p.lane.valve.Fault() != nil || p.lane.breaker.state() == BreakerOpen || !p.lane.owns(p.slot) {
+	if !p.pass.probe && p.lane.valve.Fault() != nil || p.lane.breaker.state() == BreakerOpen || !p.lane.owns(p.slot, p.setting) {
 		return ErrMissed
 	}
 	return ctx.Err()
@@ -283,10 +295,21 @@ func (l *Lane) free(p *Permit) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.quota.giveBack(p.slot, p.charged, time.Now())
+	_, wall := l.readLocked()
+	if p.setting == l.clock.setting {
+		l.quota.giveBack(p.slot, p.charged, wall)
+	} else { // the slot is no longer where it was
+		p.charged.remove(l.begin(p))
+	}
 	if p.charged != nil {
 		l.changedLocked() // somebody may wait for room
 	}
+}
+
+// begin is when a permit's slot begins, by the clock as it is set now. The caller holds
+// mu.
+func (l *Lane) begin(p *Permit) time.Time {
+	return p.slot.begin.Add(l.clock.setting.total - p.setting.total)
 }
 
 // end uses the permit up and tells breaker, valve and ceiling how the call ended.

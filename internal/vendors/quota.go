@@ -56,6 +56,16 @@ func (c *counts) move(from, to time.Time) {
 	}
 }
 
+// remove takes a call out of the counts that was counted at a time; nil has none.
+func (c *counts) remove(at time.Time) {
+	if c == nil {
+		return
+	}
+	for i := range c.windows {
+		c.windows[i].remove(at)
+	}
+}
+
 // anyShard stands for a call of no request, which is charged to whichever owned
 // shard has most room, and claimed in that one's ledger (Claims).
 const anyShard = -1
@@ -270,11 +280,7 @@ func (q *quota) occupy(s slot) {
 // giveBack takes a call that was not made out of the counts, and lets its slot be
 // taken again if it has not begun.
 func (q *quota) giveBack(s slot, c *counts, now time.Time) {
-	if c != nil {
-		for i := range c.windows {
-			c.windows[i].remove(s.begin)
-		}
-	}
+	c.remove(s.begin)
 	s.sooner = false
 	if s.begin.After(now) && q.holds(s) {
 		q.freed = append(q.freed, s)

@@ -248,7 +248,7 @@ func (g *group) leave(r *replica, p permit) {
 	delay := r.delay
 	if g.slow > 0 && g.rand.IntN(10) == 0 {
 		delay = time.Duration(g.rand.Int64N(int64(g.slow)))
-		g.after(delay, func() { r.quota.sent(p.slot, p.charged, p.at.Add(delay)) })
+		g.after(delay, func() { r.quota.sent(p.slot.begin, p.charged, p.at.Add(delay)) })
 	}
 	g.made = append(g.made, p.at.Add(delay-r.skew))
 }

@@ -199,7 +199,7 @@ func TestSlotOfALateCallIsNotFree(t *testing.T) {
 	if !q.isFree(found) {
 		t.Error("a slot that was found is not free")
 	}
-	q.move(own, found, counted)
+	q.move(own.begin, found, counted)
 	next, _, ok := q.next(later, 0)
 	if q.isFree(found) || !ok || !q.isFree(next) || next == found {
 		t.Errorf("free after the first of them was taken: %v and %v", q.isFree(found), q.isFree(next))

@@ -19,8 +19,9 @@ func (l *Lane) Room(shard int) (calls int, again time.Time) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	calls, from := l.quota.room(shard, time.Now().Add(soon))
-	return calls, from.Add(-soon)
+	now, wall := l.readLocked()
+	calls, from := l.quota.room(shard, wall.Add(soon))
+	return calls, reading(now, from).Add(-soon)
 }
 
 // Counts tells whether the lane counts calls, so that a shard's former ones have
@@ -41,8 +42,9 @@ func (l *Lane) LongestWindow() (longest time.Duration) {
 func (l *Lane) BeginRestore(shard int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	_, wall := l.readLocked()
 	if l.quota.shards[shard] != nil {
-		l.quota.beginRestore(shard, time.Now())
+		l.quota.beginRestore(shard, wall)
 	}
 }
 
@@ -53,7 +55,8 @@ func (l *Lane) BeginRestore(shard int) {
 func (l *Lane) Restore(shard int, at time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.quota.restore(shard, at, time.Now())
+	_, wall := l.readLocked()
+	l.quota.restore(shard, at.Round(0), wall)
 }
 
 // EndRestore says that all the calls in the ledger are counted.
@@ -71,5 +74,6 @@ func (l *Lane) EndRestore(shard int) {
 func (l *Lane) use(window int) (used, share int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.quota.use(window, time.Now())
+	_, wall := l.readLocked()
+	return l.quota.use(window, wall)
 }

@@ -123,7 +123,7 @@ func TestNoSlotIsTakenFarAheadOnceShardsMayLeave(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := idleLane(10)
 		l.Keep(time.Now().Add(time.Hour))
-		c, _, _, err := l.candidate(0, time.Now(), soonest)
+		c, _, _, err := l.candidate(0, soonest)
 		if err != nil || !c.slot.sooner || time.Until(c.at) <= soonest {
 			t.Fatalf("no call may go far ahead of its slot: %v, error %v", c, err)
 		}
@@ -276,7 +276,7 @@ func TestCallsThatGoSoonerExceedNoWindow(t *testing.T) {
 				}
 				if late > 0 && chance.IntN(20) == 0 {
 					at = at.Add(time.Duration(chance.Int64N(int64(late))))
-					delayed = append(delayed, happening{at, func() { q.sent(s, nil, at) }})
+					delayed = append(delayed, happening{at, func() { q.sent(s.begin, nil, at) }})
 				}
 				made = append(made, at)
 			}
