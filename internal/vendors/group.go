@@ -109,7 +109,7 @@ func (b *breaker) beginProbing(now time.Time) {
 func (b *breaker) hearOpen(from string, n BreakerNews) {
 	now := time.Now()
 	b.mu.Lock()
-	until := earliest(n.Until, now.Add(b.cfg.Open))
+	until := now.Add(min(n.Until.Sub(now), b.cfg.Open)) // however the clock is set meanwhile
 	if !until.After(now) || !b.trust.follow(from, n.State, b.shut, now, b.cfg.Open) {
 		b.mu.Unlock()
 		return

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -287,5 +288,15 @@ func TestEveryReplicaIsTheFirstNowAndThen(t *testing.T) {
 		if firsts[r] < 60 {
 			t.Errorf("replica %d was the first in %d of 300 periods", r, firsts[r])
 		}
+	}
+}
+
+// No other replica's word holds the lane for longer than the breaker's open period,
+// also if the clock is set back meanwhile: it is kept by the monotonic clock.
+func TestHeardTimesAreKeptByTheMonotonicClock(t *testing.T) {
+	l := NewLane(&fakeAdapter{}, config())
+	l.HearBreaker("another", time.Now(), BreakerNews{State: BreakerOpen, Until: time.Now().Add(5 * time.Second).Round(0)})
+	if until := l.breaker.until; !strings.Contains(until.String(), " m=") || time.Until(until) <= 0 {
+		t.Errorf("the breaker is open until %v", until)
 	}
 }
