@@ -28,11 +28,12 @@ import (
 // errLeaseEnded says that it does not count, errStopping that the process stops.
 func (p *Pipeline) claim(it *item, at time.Time, timeout time.Duration) error {
 	s := it.shard
-	until := at.Add(timeout + p.cfg.ClaimMargin)
+	until := at.Add(timeout + p.cfg.ClaimMargin) // as a reading of both clocks, for before
+	recorded, called := until.Round(0), at.Round(0)
 	s.mu.Lock()
 	r := ledger.Record{
 		Step: ledger.Claimed, Spend: spendOf(it), Claim: it.entry.Claim + 1, Source: it.source(),
-		Owner: p.cfg.Owner, Until: &until, Called: &at, Vendor: it.request.Vendor,
+		Owner: p.cfg.Owner, Until: &recorded, Called: &called, Vendor: it.request.Vendor,
 		Attempts: it.attempts, Calls: it.calls, Selfie: it.selfie,
 		Supersede: s.ledger.Superseding(it.entry), Revision: it.laterRevision(),
 	}
@@ -83,7 +84,8 @@ func (p *Pipeline) turnClaims(vendor event.Vendor) vendors.Claims {
 // claimed tells whether the claim covers a call at the time. It covers one call:
 // whoever counts calls by their claims would miss a second.
 func (p *Pipeline) claimed(it *item, at time.Time, timeout time.Duration) bool {
-	return it.claim > 0 && it.calls == it.claimedCalls && !at.Add(timeout+p.cfg.ClaimMargin/2).After(it.until)
+	end := at.Add(timeout + p.cfg.ClaimMargin/2)
+	return it.claim > 0 && it.calls == it.claimedCalls && before(end.Add(-1), it.until)
 }
 
 // whileOurs is the leave to write to a shard as long as it is ours beyond doubt.
@@ -101,7 +103,7 @@ func (p *Pipeline) owns(s *shard) bool { return !s.hasMoved() && p.lease.held() 
 
 // mayRecord tells whether an answer, a parking or a publication may begin.
 func (p *Pipeline) mayRecord(it *item) bool {
-	return p.owns(it.shard) || it.claim > 0 && time.Now().Before(it.until.Add(-p.cfg.ClaimMargin/4))
+	return p.owns(it.shard) || it.claim > 0 && before(time.Now(), it.until.Add(-p.cfg.ClaimMargin/4))
 }
 
 // record writes a step of the request, once it may, and, when all in-sync

@@ -53,7 +53,15 @@ func (l *lease) held() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := time.Now()
-	return (l.until.IsZero() || now.Before(l.until)) && (l.sustained.IsZero() || now.Before(l.sustained))
+	return (l.until.IsZero() || before(now, l.until)) && (l.sustained.IsZero() || before(now, l.sustained))
+}
+
+// before says whether a reading of time.Now is before a limit made of another, by the
+// monotonic clock and by the wall clock. If a clock was set meanwhile, the former is
+// right; if the machine stood still, perhaps only the latter. Whoever may act until the
+// limit does so no longer than either allows.
+func before(now, limit time.Time) bool {
+	return now.Before(limit) && now.Round(0).Before(limit.Round(0))
 }
 
 // surely returns until when nobody else can gain a shard, whatever happens; zero if
