@@ -1,6 +1,8 @@
 package pipeline
 
 import (
+	"errors"
+	"log/slog"
 	"testing"
 	"time"
 	"unsafe"
@@ -61,6 +63,20 @@ func TestClaimEndsByEitherClock(t *testing.T) {
 		if p.claimed(it, time.Now(), time.Second) == end.over || p.mayRecord(it) == end.over {
 			t.Errorf("over by %s: it covers a call: %v, its answer may be recorded: %v",
 				name, p.claimed(it, time.Now(), time.Second), p.mayRecord(it))
+		}
+	}
+}
+
+// How long a bucket has been paused is a span of time, whatever the wall clock says.
+func TestPauseOfABucketLastsAsLongWhenTheClockIsSet(t *testing.T) {
+	for _, seconds := range []int64{-24 * 60 * 60, 24 * 60 * 60} {
+		b := newStoreValve([]string{"selfies"}, slog.New(slog.DiscardHandler)).of("selfies")
+		pass, _ := b.valve.TryEnter()
+		pass.Fail(errors.New("no such bucket"))
+		since := wallMoved(*b.paused.Load(), seconds)
+		b.paused.Store(&since)
+		if d := b.pausedFor(); d < 0 || d > time.Hour {
+			t.Errorf("paused for %v", d)
 		}
 	}
 }

@@ -43,8 +43,8 @@ type storeValve struct {
 // bucketValve is the part of a storeValve for one bucket.
 type bucketValve struct {
 	valve  vendors.Valve
-	failed atomic.Int64 // in a row
-	paused atomic.Int64 // since when, in Unix nanoseconds; 0 while it is not
+	failed atomic.Int64              // in a row
+	paused atomic.Pointer[time.Time] // since when; nil while it is not
 }
 
 // newStoreValve returns one for the buckets, the first of which is that of the requests
@@ -55,11 +55,12 @@ func newStoreValve(buckets []string, log *slog.Logger) *storeValve {
 		b := &bucketValve{}
 		b.valve.OnChange = func(fault error) {
 			if fault == nil {
-				b.paused.Store(0)
+				b.paused.Store(nil)
 				log.Info("selfie store resumed", "bucket", name)
 				return
 			}
-			b.paused.CompareAndSwap(0, time.Now().UnixNano())
+			now := time.Now()
+			b.paused.CompareAndSwap(nil, &now)
 			log.Error("selfie store paused: every fetch would fail; requests are kept", "bucket", name, "error", fault)
 		}
 		s.buckets, s.named[name] = append(s.buckets, b), b
@@ -99,8 +100,8 @@ func (b *bucketValve) wait() time.Duration { return min(bucketWait, b.pausedFor(
 
 // pausedFor is for how long the bucket has been paused, 0 while it is not.
 func (b *bucketValve) pausedFor() time.Duration {
-	if since := b.paused.Load(); since != 0 {
-		return time.Since(time.Unix(0, since))
+	if since := b.paused.Load(); since != nil {
+		return time.Since(*since)
 	}
 	return 0
 }
