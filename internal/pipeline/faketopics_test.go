@@ -70,6 +70,14 @@ func (f *fakeTopics) deleteAll(name string) {
 	f.deleted[name] = int64(len(f.logs[name]))
 }
 
+// cut takes the last records of a log away, as the election of a leader does that
+// lacks them.
+func (f *fakeTopics) cut(name string, records int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.logs[name] = slices.Clip(f.logs[name][:len(f.logs[name])-records])
+}
+
 func (f *fakeTopics) add(rec event.Record) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -59,7 +59,7 @@ type Config struct {
 	// the vendor cannot be asked, instead of repeating the call.
 	HoldUnknown bool
 	// StuckRetry is the wait before a shard whose topic cannot be read is
-	// tried again.
+	// tried again, and how long what a topic should have is waited for.
 	StuckRetry time.Duration
 }
 

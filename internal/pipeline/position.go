@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"context"
 	"errors"
 	"maps"
 	"time"
@@ -72,14 +73,16 @@ func (p *Pipeline) holds(s *shard, topic string, m ledger.Mark) (bool, error) {
 }
 
 // recordAt returns what a reader of the shard's partition of a topic meets first from
-// a position on; its error is that of Reader.Fetch.
+// a position on; its error is that of Reader.Fetch, or errStalled.
 func (p *Pipeline) recordAt(s *shard, topic string, position int64) (rec event.Record, err error) {
 	r, err := p.parts.OpenReader(topic, s.id, position)
 	if err != nil {
 		return rec, err
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
-	return r.Fetch(s.ctx)
+	ctx, cancel := context.WithTimeoutCause(s.ctx, p.cfg.StuckRetry, errStalled)
+	defer cancel()
+	return r.Fetch(ctx)
 }
 
 // markDue tells whether a checkpoint is due because the last one that says how far the

@@ -113,20 +113,39 @@ func (p *Pipeline) readUpTo(ctx context.Context, topic string, partition int, st
 // readWhile is readUpTo that stops when more says no.
 func (p *Pipeline) readWhile(ctx context.Context, topic string, partition int, start, end int64, more func(event.Record) bool) (Reader, error) {
 	r, err := p.parts.OpenReader(topic, partition, start)
-	if err != nil {
-		return nil, err
+	if err != nil || start >= end {
+		return r, err
 	}
-	for next := start; next < end; {
-		rec, err := p.fetchAny(ctx, r)
-		if err != nil {
-			return nil, errors.Join(err, r.Close())
-		}
-		next = rec.Offset + 1
+	err = p.readEach(ctx, r, func(rec event.Record) bool {
 		if rec.Value != nil && rec.Offset < end && !more(rec) {
-			break
+			return false
 		}
+		return rec.Offset+1 < end
+	})
+	if err != nil {
+		return nil, errors.Join(err, r.Close())
 	}
 	return r, nil
+}
+
+// errStalled: nothing came for StuckRetry of what a topic should have. Its last records
+// may be gone: a leader was elected that lacks them.
+var errStalled = errors.New("nothing comes of what should be there")
+
+// readEach hands what a reader has to more, until that says no. Its error is errStalled
+// if there is nothing for so long that it may never come.
+func (p *Pipeline) readEach(ctx context.Context, r Reader, more func(event.Record) bool) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	stalled := time.AfterFunc(p.cfg.StuckRetry, func() { cancel(errStalled) })
+	defer stalled.Stop()
+	for {
+		rec, err := p.fetchAny(ctx, r)
+		if err != nil || !more(rec) {
+			return err
+		}
+		stalled.Reset(p.cfg.StuckRetry)
+	}
 }
 
 // fetchAny is Fetch for topics of our own, in which control records and gaps

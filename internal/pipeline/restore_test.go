@@ -82,3 +82,29 @@ func TestLedgerThatIsDeletedWhileItIsReadBack(t *testing.T) {
 		b.shut()
 	})
 }
+
+// The last records of a ledger may be gone after its end was looked up: a leader was
+// elected that lacks them.
+func TestLedgerThatIsCutOffWhileItIsReadBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		topics, v := newFakeTopics(), &fakeVendor{}
+		topics.hold = make(chan struct{})
+		a := join(t, topics, v, nil)
+		a.assign([]int{0, 1, 2}, nil, nil)
+		a.send(0, "r-1", "sub-1")
+		settle(time.Minute)
+		a.commit()
+		a.kill()
+		topics.holdTopic("ledger/0")
+		b := join(t, topics, v, nil)
+		b.assign([]int{0, 1, 2}, nil, nil)
+		settle(time.Second)
+		topics.cut("ledger/0", 1)
+		close(topics.hold)
+		b.send(0, "r-2", "sub-2")
+		settle(time.Minute)
+		wantOncePerRequest(t, b, 2)
+		wantCalls(t, b, 1)
+		b.shut()
+	})
+}
