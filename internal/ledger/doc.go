@@ -74,12 +74,15 @@
 // # Restoring
 //
 // Applying the records of the window in the order of the log gives the shard's
-// state. The window is time in which the group works: silences are left out of it,
-// for as long as the topic keeps its records. An offset may lag
-// behind for longer than the window, too, while an order or an outage holds an
-// earlier request back: a checkpoint names those that are done meanwhile. It also says
-// how far the topics are done: where the group's offsets are lost, what is read again
-// may be older than the window.
+// state. That all has been read that was there shows a barrier, a record that the
+// reader writes first and then meets (Barrier): the end that a broker names may be of
+// long ago.
+//
+// The window is time in which the group works: silences are left out of it, for as
+// long as the topic keeps its records. An offset may lag behind for longer than the
+// window, too, while an order or an outage holds an earlier request back: a checkpoint
+// names those that are done meanwhile. It also says how far the topics are done: where
+// the group's offsets are lost, what is read again may be older than the window.
 //
 // Answered records are by far the most, and of nearly all nothing but the id is ever
 // asked for, so they are not decoded. Checkpoints say up to when results are known

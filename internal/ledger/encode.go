@@ -53,6 +53,7 @@ func (r Record) Encode() []byte {
 	if len(r.Marks) > 0 {
 		w.Value("marks", r.Marks)
 	}
+	w.IntIf("barrier", int64(r.Barrier))
 	if r.Order != nil {
 		w.Value("order", r.Order)
 	}

@@ -15,7 +15,7 @@ import (
 
 // TestEncodeIsThatOfEncodingJSON holds Encode and the fields of Record together.
 func TestEncodeIsThatOfEncodingJSON(t *testing.T) {
-	if record, answer := reflect.TypeFor[Record]().NumField(), reflect.TypeFor[Answer]().NumField(); record != 27 || answer != 17 {
+	if record, answer := reflect.TypeFor[Record]().NumField(), reflect.TypeFor[Answer]().NumField(); record != 28 || answer != 17 {
 		t.Errorf("%d fields and %d of an answer: write the new ones, and have anyRecord set them", record, answer)
 	}
 	rapid.Check(t, func(t *rapid.T) {
@@ -47,7 +47,7 @@ func anyRecord(t *rapid.T) Record {
 		Owner: text.Draw(t, "owner"), Until: maybe.Draw(t, "until"), Called: maybe.Draw(t, "called"), Vendor: event.Vendor(text.Draw(t, "vendor")),
 		Supersede: yes.Draw(t, "supersede"), Attempts: number.Draw(t, "attempts"), Calls: number.Draw(t, "calls"),
 		Due: maybe.Draw(t, "due"), Why: text.Draw(t, "why"), Unknown: yes.Draw(t, "unknown"), State: text.Draw(t, "state"), Reference: text.Draw(t, "reference"),
-		Revision: number.Draw(t, "revision"), Published: maybe.Draw(t, "published"),
+		Revision: number.Draw(t, "revision"), Published: maybe.Draw(t, "published"), Barrier: number.Draw(t, "barrier"),
 	}
 	if yes.Draw(t, "names its selfie") {
 		r.Selfie = Selfie{Bytes: int64(number.Draw(t, "selfie bytes")), Version: text.Draw(t, "selfie version")}

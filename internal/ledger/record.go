@@ -48,9 +48,9 @@ type Record struct {
 	// Source is the position of the request's record.
 	Source Source `json:"source,omitzero"`
 
-	// Claimed: Owner is the process that claims. Until covers the call, the
-	// answer and the publication: once it has lost the shard, the owner begins
-	// none of them past it.
+	// Claimed, and barriers: Owner is the process that writes. Until covers the
+	// call, the answer and the publication: once it has lost the shard, the owner
+	// begins none of them past it.
 	Owner string     `json:"owner,omitempty"`
 	Until *time.Time `json:"until,omitempty"`
 	// Called is when the call is made at the earliest, by our clock: since when
@@ -101,6 +101,8 @@ type Record struct {
 	Failed    []ID       `json:"failed,omitempty"`
 	// Marks say how far the topics are done, by topic.
 	Marks map[string]Mark `json:"marks,omitempty"`
+	// Barrier is the number of a barrier (Barrier), 0 in any other checkpoint.
+	Barrier int `json:"barrier,omitempty"`
 
 	// Ordered.
 	Order *Order `json:"order,omitempty"`
