@@ -33,8 +33,9 @@
 //
 // A call is claimed in the ledger before it is made and answered there after it;
 // claim.go says until when a claim lets its owner act. On taking a shard over,
-// its ledger is read back (restore.go), and what the former owner had begun is
-// settled once nobody else can be acting on it (unknown.go): answered and
+// its ledger is read back (restore.go), up to a record of our own, since the end that
+// a broker names may be of long ago (barrier.go), and what the former owner had begun
+// is settled once nobody else can be acting on it (unknown.go): answered and
 // perhaps not published: look in the results topic; claimed and not answered:
 // the outcome is unknown, so park it as such, and ask the vendor, or repeat or hold
 // where it cannot be asked. A call of our own that timed out or broke off takes the same path.

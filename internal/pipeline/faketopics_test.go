@@ -18,6 +18,9 @@ type fakeTopics struct {
 	mu      sync.Mutex
 	logs    map[string][]event.Record // by topic/partition
 	deleted map[string]int64          // up to which position
+	// deposed are logs that are read from a broker that was their leader, and how
+	// far it has them. What is written goes to its successor.
+	deposed map[string]int64
 	more    map[string]chan struct{}
 	out     []event.Record
 	write   func(recs []event.Record) error // before each write
@@ -46,7 +49,7 @@ func (f *fakeTopics) mute(ctx context.Context) {
 }
 
 func newFakeTopics() *fakeTopics {
-	return &fakeTopics{logs: map[string][]event.Record{}, deleted: map[string]int64{}, more: map[string]chan struct{}{}, opened: map[string]int{}, asked: map[string]int{}, commits: map[string]int64{}}
+	return &fakeTopics{logs: map[string][]event.Record{}, deleted: map[string]int64{}, deposed: map[string]int64{}, more: map[string]chan struct{}{}, opened: map[string]int{}, asked: map[string]int{}, commits: map[string]int64{}}
 }
 
 func logName(topic string, partition int) string { return fmt.Sprintf("%s/%d", topic, partition) }
@@ -70,6 +73,37 @@ func (f *fakeTopics) deleteAll(name string) {
 	f.deleted[name] = int64(len(f.logs[name]))
 }
 
+func (f *fakeTopics) add(rec event.Record) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	name := logName(rec.Topic, rec.Partition)
+	rec.Offset, rec.Time = int64(len(f.logs[name])), rec.Time.Truncate(time.Millisecond)
+	f.logs[name] = append(f.logs[name], rec)
+	f.tell(name)
+}
+
+// tell has who waits for more of a log look again; f.mu is held.
+func (f *fakeTopics) tell(name string) {
+	if c := f.more[name]; c != nil {
+		close(c)
+		f.more[name] = nil
+	}
+}
+
+// depose has a log read, for a while, from a broker that has no more of it than is
+// there now: it stood still while another was elected, and does not know it yet.
+func (f *fakeTopics) depose(name string, lasts time.Duration) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.deposed[name] = int64(len(f.logs[name]))
+	time.AfterFunc(lasts, func() {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		delete(f.deposed, name)
+		f.tell(name)
+	})
+}
+
 // cut takes the last records of a log away, as the election of a leader does that
 // lacks them.
 func (f *fakeTopics) cut(name string, records int) {
@@ -78,16 +112,12 @@ func (f *fakeTopics) cut(name string, records int) {
 	f.logs[name] = slices.Clip(f.logs[name][:len(f.logs[name])-records])
 }
 
-func (f *fakeTopics) add(rec event.Record) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	name := logName(rec.Topic, rec.Partition)
-	rec.Offset, rec.Time = int64(len(f.logs[name])), rec.Time.Truncate(time.Millisecond)
-	f.logs[name] = append(f.logs[name], rec)
-	if c := f.more[name]; c != nil {
-		close(c)
-		f.more[name] = nil
+// readable is what is read of a log; f.mu is held.
+func (f *fakeTopics) readable(name string) []event.Record {
+	if n, old := f.deposed[name]; old {
+		return f.logs[name][:min(n, int64(len(f.logs[name])))]
 	}
+	return f.logs[name]
 }
 
 func (f *fakeTopics) Write(ctx context.Context, recs ...event.Record) error {
@@ -155,7 +185,7 @@ func (f *fakeTopics) OffsetAt(_ context.Context, topic string, partition int, t 
 	if err := f.position(topic, partition); err != nil {
 		return 0, err
 	}
-	log := f.logs[logName(topic, partition)]
+	log := f.readable(logName(topic, partition))
 	for _, rec := range log[f.deleted[logName(topic, partition)]:] {
 		if !rec.Time.Before(t.Truncate(time.Millisecond)) {
 			return rec.Offset, nil
@@ -170,7 +200,7 @@ func (f *fakeTopics) End(_ context.Context, topic string, partition int) (int64,
 	if err := f.position(topic, partition); err != nil {
 		return 0, err
 	}
-	return int64(len(f.logs[logName(topic, partition)])), nil
+	return int64(len(f.readable(logName(topic, partition)))), nil
 }
 
 func (f *fakeTopics) written(topic string) (recs []event.Record) {
@@ -220,7 +250,7 @@ func (r *fakeReader) Fetch(ctx context.Context) (event.Record, error) {
 			f.mu.Unlock()
 			return event.Record{}, gap
 		}
-		if log := f.logs[r.name]; r.next < int64(len(log)) {
+		if log := f.readable(r.name); r.next < int64(len(log)) {
 			rec := log[r.next]
 			r.next++
 			f.mu.Unlock()
@@ -245,7 +275,7 @@ func (r *fakeReader) Fetch(ctx context.Context) (event.Record, error) {
 func (r *fakeReader) HighWater() int64 {
 	r.topics.mu.Lock()
 	defer r.topics.mu.Unlock()
-	return int64(len(r.topics.logs[r.name]))
+	return int64(len(r.topics.readable(r.name)))
 }
 
 func (r *fakeReader) Close() error { return nil }

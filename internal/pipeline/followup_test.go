@@ -74,6 +74,7 @@ func dieWhileFollowingUp(t *testing.T, die int, written bool) (died bool) {
 	v, topics := newPicturedVendor(), newFakeTopics()
 	a, b := followingUp(t, topics, v, everything, nil), followingUp(t, topics, v, everything, nil)
 	a.assign([]int{0, 1, 2}, nil, nil)
+	synctest.Wait() // it has the shards restored
 	writes, dead := 0, make(chan struct{})
 	topics.write = func(recs []event.Record) error {
 		if recs[0].Topic == "signals" || len(recs[0].Key) == 0 {

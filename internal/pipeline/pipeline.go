@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -146,8 +147,10 @@ type Pipeline struct {
 	// restoring holds a token for each shard that is being restored: a few at
 	// a time, so that the first is at work soon.
 	restoring chan struct{}
-	// ownClaim stands in every claim of ours: what we wrote we know.
+	// ownClaim stands in every claim and barrier of ours: what we wrote we know.
 	ownClaim []byte
+	// barriers is how many barriers we have begun to write.
+	barriers atomic.Int64
 	// cpu says what calls take of it.
 	cpu cpuMeter
 	// withdrawing holds a token for each request that is being ended because it is

@@ -65,6 +65,7 @@ func (p *Pipeline) restore(s *shard, committed map[string]int64) (tail Reader, n
 	}
 }
 
+// readBack rebuilds the shard's ledger and returns the reader behind it.
 func (p *Pipeline) readBack(s *shard) (Reader, error) {
 	start, silence, err := p.windowBegin(s)
 	if err != nil {
@@ -72,10 +73,6 @@ func (p *Pipeline) readBack(s *shard) (Reader, error) {
 	}
 	if silence > 0 {
 		p.log.Info("nobody wrote to the ledger for a while: it is read from before that", "partition", s.id, "silence_ms", silence.Milliseconds())
-	}
-	end, err := p.parts.Offsets.End(s.ctx, p.cfg.Topics.Ledger, s.id)
-	if err != nil {
-		return nil, err
 	}
 	s.mu.Lock()
 	s.silence = silence
@@ -85,8 +82,7 @@ func (p *Pipeline) readBack(s *shard) (Reader, error) {
 	for _, l := range p.lines {
 		l.lane.BeginRestore(s.id)
 	}
-	s.setRead(max(start, end))
-	return p.readUpTo(s.ctx, p.cfg.Topics.Ledger, s.id, start, end, func(rec event.Record) { p.apply(s, rec) })
+	return p.readToBarrier(s, start, func(rec event.Record) { p.apply(s, rec) })
 }
 
 // countCall counts a call that a claim in the ledger tells of against the limits of
@@ -201,15 +197,10 @@ func (p *Pipeline) readOn(s *shard, tail Reader) {
 
 // readRest reads what has not been read of the ledger.
 func (p *Pipeline) readRest(s *shard) error {
-	end, err := p.parts.Offsets.End(s.ctx, p.cfg.Topics.Ledger, s.id)
-	if err != nil || s.hasRead() >= end {
-		return err
-	}
-	r, err := p.readUpTo(s.ctx, p.cfg.Topics.Ledger, s.id, s.hasRead(), end, func(rec event.Record) { p.applyForeign(s, rec) })
+	r, err := p.readToBarrier(s, s.hasRead(), func(rec event.Record) { p.applyForeign(s, rec) })
 	if err != nil {
 		return err
 	}
-	s.setRead(end)
 	return r.Close()
 }
 
@@ -257,7 +248,7 @@ func (p *Pipeline) readTail(ctx context.Context, s *shard, tail Reader) error {
 			return errors.Join(err, tail.Close())
 		}
 		p.applyForeign(s, rec)
-		s.setRead(rec.Offset + 1)
+		p.passed(s, rec)
 	}
 }
 

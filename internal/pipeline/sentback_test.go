@@ -51,6 +51,7 @@ func TestSentBackBeforeTheFailuresResultIsNotSwallowed(t *testing.T) {
 		}}
 		w := join(t, newFakeTopics(), v, nil)
 		w.assign([]int{0, 1, 2}, nil, nil)
+		synctest.Wait()
 		held := make(chan struct{})
 		w.topics.write = func(recs []event.Record) error {
 			if recs[0].Topic == "results" {

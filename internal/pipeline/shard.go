@@ -55,8 +55,8 @@ type shard struct {
 	followed chan struct{}
 
 	// read is how far the ledger has been read, readAll once nobody else
-	// writes to it.
-	read atomic.Int64
+	// writes to it, and passed the highest barrier of ours before that.
+	read, passed atomic.Int64
 
 	// since is when the shard became ours.
 	since time.Time
@@ -145,6 +145,7 @@ const readAll = math.MaxInt64
 
 func (s *shard) setRead(next int64) { s.read.Store(next) }
 func (s *shard) hasRead() int64     { return s.read.Load() }
+func (s *shard) hasPassed() int64   { return s.passed.Load() }
 
 // next adds what may be committed to offsets.
 func (s *shard) next(offsets map[string]map[int]int64) {

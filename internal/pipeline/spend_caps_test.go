@@ -206,6 +206,7 @@ func TestCampaignCapHoldsOverManyWindows(t *testing.T) {
 			t.Errorf("%s were spent of 1.50", by["c-1"])
 		}
 		summaries := 0
+		synctest.Wait()
 		for _, rec := range topics.logs["ledger/0"] {
 			if r, err := ledger.Decode(rec.Value); err == nil && r.Step == ledger.Summed {
 				summaries++

@@ -73,6 +73,8 @@ func TestCallIsNotMadeOnAnotherDayThanItIsReservedFor(t *testing.T) {
 func TestClaimNamesTheDayOfTheCallThoughMidnightPasses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := join(t, newFakeTopics(), newTill(0), cappedAt(300*cents, 0))
+		w.assign([]int{0, 1, 2}, nil, nil)
+		settle(24*time.Hour - 2*time.Second)
 		slow := true
 		w.topics.write = func([]event.Record) error {
 			if slow {
@@ -81,8 +83,6 @@ func TestClaimNamesTheDayOfTheCallThoughMidnightPasses(t *testing.T) {
 			}
 			return nil
 		}
-		w.assign([]int{0, 1, 2}, nil, nil)
-		time.Sleep(24*time.Hour - 2*time.Second)
 		w.send(0, "r-1", "sub-0")
 		settle(time.Minute)
 		var days []ledger.Day

@@ -80,6 +80,7 @@ func TestResultPublishedByTheNextOwnerHasTheCostOfTheAnswer(t *testing.T) {
 			c.Spend.Prices[event.Argos][event.Approved] = 1
 		})
 		a.assign([]int{0, 1, 2}, nil, nil)
+		synctest.Wait()
 		topics.write = func(recs []event.Record) error {
 			if recs[0].Topic == "results" {
 				return errors.New("out of reach")

@@ -4,13 +4,16 @@ import (
 	"errors"
 	"time"
 
+	"reauth/internal/event"
+	"reauth/internal/ledger"
 	"reauth/internal/stream"
 )
 
 // The window of a shard's ledger is time in which the group worked. While nobody
 // does, as over a weekend or a night, nobody writes parked requests, orders and totals
 // again, and requests that are done wait for their offsets to be committed. So silences
-// are left out of the window, wherever in it they are: it begins as much earlier.
+// are left out of the window, wherever in it they are: it begins as much earlier. What
+// taking a shard over writes does not end one.
 
 // silences is the number of parts that a window is cut into: a silence of a part counts.
 const silences = 8
@@ -34,7 +37,15 @@ func (p *Pipeline) windowBegin(s *shard) (start int64, silence time.Duration, er
 			return 0, 0, err
 		}
 		if begin < start {
-			start, at, left = begin, at.Add(-part), left-part
+			worked, err := p.worked(s, begin, start)
+			if err != nil {
+				return 0, 0, err
+			}
+			if start, at = begin, at.Add(-part); worked {
+				left -= part
+			} else {
+				silence += part
+			}
 			continue
 		}
 		before, err := p.timeOf(s, start-1)
@@ -45,6 +56,19 @@ func (p *Pipeline) windowBegin(s *shard) (start int64, silence time.Duration, er
 		at = before
 	}
 	return start, silence, nil
+}
+
+// worked tells whether anything but barriers is in a part of the ledger: a group that is
+// started over and over, and gets no further than to write those, does not work.
+func (p *Pipeline) worked(s *shard, begin, end int64) (worked bool, err error) {
+	r, err := p.readWhile(s.ctx, p.cfg.Topics.Ledger, s.id, begin, end, func(rec event.Record) bool {
+		worked = ledger.BarrierOf(rec.Value) == 0
+		return !worked
+	})
+	if err != nil {
+		return false, err
+	}
+	return worked, r.Close()
 }
 
 // ledgerAt returns the position of the shard's first ledger record of the time or

@@ -140,6 +140,7 @@ func TestOwnVerdictIsFoundAgain(t *testing.T) {
 		}
 		w := join(t, newFakeTopics(), findingVendor{v}, nil)
 		w.assign([]int{0, 1, 2}, nil, nil)
+		synctest.Wait()
 		left := make(chan struct{})
 		w.topics.mu.Lock()
 		w.topics.write = func(recs []event.Record) error {

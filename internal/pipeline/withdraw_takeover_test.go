@@ -56,6 +56,7 @@ func TestWithdrawnRequestsHaveOneResultEachWheneverTheirOwnerDies(t *testing.T) 
 				topics, v := newFakeTopics(), findingVendor{&fakeVendor{delay: 40 * time.Millisecond}}
 				a, b := join(t, topics, v, nil), join(t, topics, v, nil)
 				a.assign([]int{0, 1, 2}, nil, nil)
+				synctest.Wait()
 				topics.write = func([]event.Record) error {
 					time.Sleep(3 * time.Millisecond) // fake time
 					return nil

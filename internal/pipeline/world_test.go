@@ -35,11 +35,13 @@ type world struct {
 // perSecond is a limit of so many calls per second.
 func perSecond(n int) []vendors.Window { return []vendors.Window{{Count: n, Per: time.Second}} }
 
-// setup starts a pipeline that owns shards 0 to 2 of 3. change may be nil.
+// setup starts a pipeline that owns shards 0 to 2 of 3, and has them restored. change
+// may be nil.
 func setup(t *testing.T, change func(*Config, *vendors.LaneConfig)) *world {
 	t.Helper()
 	w := join(t, newFakeTopics(), &fakeVendor{}, change)
 	w.assign([]int{0, 1, 2}, nil, nil)
+	synctest.Wait()
 	return w
 }
 
@@ -86,11 +88,12 @@ func join(t *testing.T, topics *fakeTopics, vendor vendors.Adapter, change func(
 }
 
 // pair is two replicas on the same topics and vendor: the first owns all
-// shards, until the second takes them over.
+// shards, and has them restored, until the second takes them over.
 func pair(t *testing.T, vendor vendors.Adapter, change func(*Config, *vendors.LaneConfig)) (a, b *world) {
 	topics := newFakeTopics()
 	a, b = join(t, topics, vendor, change), join(t, topics, vendor, change)
 	a.assign([]int{0, 1, 2}, nil, nil)
+	synctest.Wait()
 	return a, b
 }
 

@@ -160,6 +160,7 @@ bit beyond;      /* the bounds of the model are reached */
 #endif
 #define MAYRECORD(i) (OWNS(i) || COVERED(i))
 
+/* All of the log is read: in the code, a barrier that was written by now. */
 #if LAG && defined(NO_READING_TO_THE_END) /* once all claims have ended, nothing is waited for */
 #define READALL(i) (o[i].read == length || until[1] + until[2] + until[3] + until[4] == 0 && o[1].writing != 1 && o[2].writing != 1)
 #elif LAG && !defined(NO_READING_BEFORE_SETTLING)
