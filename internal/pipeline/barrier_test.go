@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -26,6 +27,30 @@ func TestClaimBehindWhatADeposedLeaderHas(t *testing.T) {
 		a.shut()
 		b.shut()
 	})
+}
+
+// The same when the time has come to settle what the former owner claimed, and it has
+// answered meanwhile.
+func TestAnswerBehindWhatADeposedLeaderHas(t *testing.T) {
+	for _, lasts := range []time.Duration{45 * time.Second, 5 * time.Minute} {
+		t.Run(fmt.Sprint("for ", lasts), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				a, b := pair(t, &fakeVendor{delay: 20 * time.Second}, nil)
+				settle(time.Second)
+				a.send(0, "r-1", "sub-1")
+				settle(time.Second)
+				a.assign(nil, []int{1, 2}, []int{0})
+				b.assign([]int{0}, nil, nil)
+				settle(time.Second)
+				a.topics.depose("ledger/0", lasts)
+				settle(10 * time.Minute)
+				wantOncePerRequest(t, b, 1)
+				wantCalls(t, b, 1)
+				a.shut()
+				b.shut()
+			})
+		})
+	}
 }
 
 // What is written to be read up to may be gone as well.

@@ -26,9 +26,9 @@ type item struct {
 	tracked bool
 	// unsettled: an owner before us claimed or answered the request.
 	unsettled bool
-	// readTo is how far the ledger must have been read before an unsettled
-	// request is settled; 0 until that is known.
-	readTo int64
+	// barrier is the number of that up to which the ledger must have been read
+	// before an unsettled request is settled; 0 until it is written.
+	barrier int64
 	// unknownSince is when a call was made of which nobody knows what became,
 	// zero if there is none.
 	unknownSince time.Time

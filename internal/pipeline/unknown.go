@@ -36,17 +36,21 @@ const (
 func (p *Pipeline) settle(it *item) (d decision, settled bool) {
 	s := it.shard
 	s.mu.Lock()
-	step, called, due, at := it.entry.Step, it.entry.Called, it.entry.Due, p.settleAt(s, it.entry)
-	it.attempts, it.calls = max(it.attempts, it.entry.Attempts), max(it.calls, it.entry.Calls)
-	it.state, it.reference = it.entry.Pending()
-	it.reserved, it.selfie = it.entry.Spend(), it.entry.Selfie()
+	at := p.settleAt(s, it.entry)
 	s.mu.Unlock()
 	if wait := time.Until(at); wait > 0 {
+		it.barrier = 0 // until then more may be written
 		return decision{action: later, after: wait}, true
 	}
 	if !p.upToDate(it) {
 		return decision{action: later, after: 100 * time.Millisecond}, true
 	}
+	s.mu.Lock()
+	step, called, due := it.entry.Step, it.entry.Called, it.entry.Due
+	it.attempts, it.calls = max(it.attempts, it.entry.Attempts), max(it.calls, it.entry.Calls)
+	it.state, it.reference = it.entry.Pending()
+	it.reserved, it.selfie = it.entry.Spend(), it.entry.Selfie()
+	s.mu.Unlock()
 	switch step {
 	case ledger.Answered:
 		return p.settleAnswered(it), true
@@ -87,21 +91,23 @@ func (p *Pipeline) parkInDoubt(it *item) bool {
 	return true
 }
 
-// upToDate tells whether the ledger has been read to where it ended when it was
-// first asked about the request: an answer may have come in right before the
-// claim ended.
+// upToDate tells whether the ledger has been read up to a barrier that was begun when it
+// was first asked about the request: an answer may have come in right before the claim
+// ended. Until then the entry may not be looked at.
 func (p *Pipeline) upToDate(it *item) bool {
 	s := it.shard
-	if it.readTo == 0 {
-		end, err := p.parts.Offsets.End(s.ctx, p.cfg.Topics.Ledger, s.id)
+	if s.hasRead() == readAll {
+		return true
+	}
+	if it.barrier == 0 {
+		barrier, err := p.writeBarrier(s)
 		if err != nil {
-			p.log.Warn("looking up the ledger's end", "partition", s.id, "error", err)
+			p.log.Warn("writing a barrier to the ledger", "partition", s.id, "error", err)
 			return false
 		}
-		it.readTo = end
-		return false // look at the entry again, now that what it must hold is known
+		it.barrier = barrier
 	}
-	return s.hasRead() >= it.readTo
+	return s.hasPassed() >= it.barrier
 }
 
 // settleAnswered publishes the result of an answered request unless it is out.
