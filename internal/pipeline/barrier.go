@@ -52,7 +52,7 @@ func (p *Pipeline) readToBarrier(s *shard, start int64, take func(event.Record))
 // passed notes that a record of the shard's ledger was read, and taken in. One
 // goroutine at a time reads it.
 func (p *Pipeline) passed(s *shard, rec event.Record) {
-	if bytes.Contains(rec.Value, p.ownClaim) {
+	if len(rec.Key) == 0 && bytes.Contains(rec.Value, p.ownClaim) { // as few have no key
 		s.passed.Store(max(s.passed.Load(), int64(ledger.BarrierOf(rec.Value))))
 	}
 	s.setRead(rec.Offset + 1)
