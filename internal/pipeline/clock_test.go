@@ -70,7 +70,7 @@ func TestClaimEndsByEitherClock(t *testing.T) {
 // How long a bucket has been paused is a span of time, whatever the wall clock says.
 func TestPauseOfABucketLastsAsLongWhenTheClockIsSet(t *testing.T) {
 	for _, seconds := range []int64{-24 * 60 * 60, 24 * 60 * 60} {
-		b := newStoreValve([]string{"selfies"}, slog.New(slog.DiscardHandler)).of("selfies")
+		b := newStoreValve([]string{"selfies"}, 8, slog.New(slog.DiscardHandler)).of("selfies")
 		pass, _ := b.valve.TryEnter()
 		pass.Fail(errors.New("no such bucket"))
 		since := wallMoved(*b.paused.Load(), seconds)

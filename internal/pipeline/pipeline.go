@@ -210,7 +210,7 @@ func New(cfg Config, parts Parts) *Pipeline {
 		lane.ClaimTurns(p.turnClaims(vendor))
 	}
 	p.following = p.followings()
-	p.store = newStoreValve(cfg.Rules.Buckets, p.log)
+	p.store = newStoreValve(cfg.Rules.Buckets, cfg.Retry.MaxAttempts, p.log)
 	p.metrics = newMetrics(parts.Registerer, p)
 	return p
 }

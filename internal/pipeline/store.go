@@ -17,8 +17,8 @@ import (
 const accessDenied = "AccessDenied"
 
 // failedInARow is how many fetches from a bucket in a row must be denied, break off or
-// be refused for now before the bucket, and not the selfies, is taken to be at fault:
-// fewer than the attempts that a request has, or one that comes alone would be given up
+// be refused for now before the bucket, and not the selfies, is taken to be at fault: no
+// more than the attempts that a request has, or one that comes alone would be given up
 // before.
 const failedInARow = 5
 
@@ -43,16 +43,17 @@ type storeValve struct {
 // bucketValve is the part of a storeValve for one bucket.
 type bucketValve struct {
 	valve  vendors.Valve
+	enough int64                     // failures in a row to be at fault
 	failed atomic.Int64              // in a row
 	paused atomic.Pointer[time.Time] // since when; nil while it is not
 }
 
 // newStoreValve returns one for the buckets, the first of which is that of the requests
-// that name none.
-func newStoreValve(buckets []string, log *slog.Logger) *storeValve {
+// that name none. attempts are those of a request.
+func newStoreValve(buckets []string, attempts int, log *slog.Logger) *storeValve {
 	s := &storeValve{named: map[string]*bucketValve{}}
 	for i, name := range buckets {
-		b := &bucketValve{}
+		b := &bucketValve{enough: int64(min(failedInARow, attempts))}
 		b.valve.OnChange = func(fault error) {
 			if fault == nil {
 				b.paused.Store(nil)
@@ -118,7 +119,7 @@ func (b *bucketValve) ended(pass vendors.Pass, err error) {
 		pass.Succeed()
 	case fault != nil && fault.Kind == storage.Fault && fault.Code != accessDenied:
 		pass.Fail(err)
-	case fault != nil && mayBeStores(fault.Kind) && b.failed.Add(1) >= failedInARow:
+	case fault != nil && mayBeStores(fault.Kind) && b.failed.Add(1) >= b.enough:
 		pass.Fail(err)
 	default:
 		pass.Release()

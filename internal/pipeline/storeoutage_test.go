@@ -68,10 +68,11 @@ func TestOutageOfTheStoreKeepsEveryRequest(t *testing.T) {
 		"out of reach": {Kind: storage.Transient, Err: errors.New("connection refused")},
 		"slow down":    {Kind: storage.Throttled, Code: "SlowDown", Status: 503},
 	} {
-		for _, n := range []int{1, 60} {
-			t.Run(fmt.Sprint(name, " ", n), func(t *testing.T) {
+		for _, c := range []struct{ n, attempts int }{{1, 8}, {60, 8}, {1, 2}, {60, 2}} {
+			n := c.n
+			t.Run(fmt.Sprint(name, " ", n, " of ", c.attempts, " attempts"), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					w := setup(t, func(c *Config, _ *vendors.LaneConfig) { c.Retry.MaxAttempts = 8 })
+					w := setup(t, func(cfg *Config, _ *vendors.LaneConfig) { cfg.Retry.MaxAttempts = c.attempts })
 					store := &breakable{fault: fault, out: whole}
 					w.selfie = store.fetch
 					for i := range n {
