@@ -19,8 +19,8 @@ func (l limits) bearable() time.Duration {
 	return max(Lateness, time.Duration(l.headroom*float64(l.over))/2)
 }
 
-// sent notes that the call left of a slot that begins at a time, and says whether it was late. The
-// longer windows then count it from now on.
+// sent notes that the call left of a slot that begins at a time, and says whether it was
+// late. The longer windows then count it from now on.
 func (q *quota) sent(begin time.Time, c *counts, now time.Time) (late bool) {
 	if now.Sub(begin) <= q.limits.bearable() {
 		return false
@@ -57,9 +57,9 @@ func (q *quota) amend(begin time.Time) bool {
 	return false
 }
 
-// move takes another slot for a call that is late for its own, which began at a time, before it leaves, as
-// one that had to connect first. If it left all the same, and so did all others that
-// waited for a connection, they could be more than a window allows.
+// move takes another slot for a call that is late for its own, which began at a time,
+// before it leaves, as one that had to connect first. If it left all the same, and so did
+// all others that waited for a connection, they could be more than a window allows.
 func (q *quota) move(from time.Time, to slot, c *counts) {
 	q.occupy(to)
 	c.move(from, to.begin)
@@ -92,8 +92,8 @@ func (p *Permit) hold(ctx context.Context) error {
 }
 
 // hold returns how long a permit's request waits before it is looked at again, 0 if
-// it may leave: not if the clock was set since it had its slot. ErrMissed says that there is no slot for it before ctx's deadline, or
-// that it may not leave in that (OnLate).
+// it may leave: not if the clock was set since it had its slot. ErrMissed says that there
+// is no slot for it before ctx's deadline, or that it may not leave in that (OnLate).
 func (l *Lane) hold(ctx context.Context, p *Permit) (wait time.Duration, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
