@@ -90,7 +90,7 @@ func (r *Reader) Fetch(ctx context.Context) (event.Record, error) {
 		switch {
 		case err == nil:
 			return r.deliver()
-		case ctx.Err() != nil:
+		case over(ctx):
 			return event.Record{}, fmt.Errorf("reading %s/%d: %w", r.topic, r.partition, context.Cause(ctx))
 		case gap, errors.Is(err, ErrOffsetOutOfRange):
 			return event.Record{}, err
@@ -105,6 +105,15 @@ func (r *Reader) Fetch(ctx context.Context) (event.Record, error) {
 			pause(ctx, backoff(try))
 		}
 	}
+}
+
+// over tells whether a context has ended. A connection ends at the context's deadline,
+// too, and may be a moment ahead of it.
+func over(ctx context.Context) bool {
+	if deadline, ok := ctx.Deadline(); ok && !time.Now().Before(deadline) {
+		<-ctx.Done()
+	}
+	return ctx.Err() != nil
 }
 
 var (

@@ -180,6 +180,26 @@ func TestFetchEndsWithItsContextAndWithClose(t *testing.T) {
 	})
 }
 
+// The connection ends at the deadline as well, and whichever is first, it is no error of
+// the broker's.
+func TestFetchThatReachesItsDeadlineIsNoError(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := startReading(t)
+		reader := r.reader(t, 0)
+		const fetches = 200
+		for range fetches {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			if _, err := reader.Fetch(ctx); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("got %v", err)
+			}
+			cancel()
+		}
+		if n, _ := sample(t, r.registry, `reauth_stream_fetch_errors_total{topic="requests"}`); n != 0 {
+			t.Errorf("%v of %d fetches are counted as errors", n, fetches)
+		}
+	})
+}
+
 func TestReaderTellsWhatRetentionTook(t *testing.T) {
 	wantGap := func(t *testing.T, reader *stream.Reader, from, to int64) {
 		t.Helper()
