@@ -20,11 +20,7 @@ func (l *Lane) check(ctx context.Context) error {
 			}
 			continue
 		}
-		err := l.claims.write(ctx, c.shard, c.at)
-		if err == nil {
-			err = l.checkAt(ctx, c, l.cfg.Timeout)
-		}
-		if !errors.Is(err, ErrMissed) {
+		if err := l.checkAt(ctx, c, l.cfg.Timeout); !errors.Is(err, ErrMissed) {
 			return err
 		}
 	}
@@ -47,9 +43,13 @@ func (l *Lane) slotForCheck() (c candidate, wait time.Duration, changed <-chan s
 	return c, 0, nil
 }
 
-// checkAt makes the free check in a slot, within the timeout from now on. ErrMissed
-// says that it is too late for that, that the slot's shard moved, or the clock was set.
+// checkAt claims the free check and makes it in a slot, within the timeout from when it
+// is claimed. ErrMissed says that it is too late for that, that the slot's shard moved, or
+// the clock was set.
 func (l *Lane) checkAt(ctx context.Context, c candidate, timeout time.Duration) error {
+	if err := l.claims.write(ctx, c.shard, c.at); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithTimeoutCause(ctx, timeout, ErrTimeout)
 	defer cancel()
 	if err := sleep(ctx, max(1, c.at.Sub(l.clock.read())), nil); err != nil {

@@ -84,5 +84,5 @@ func (l *Lane) await(ctx context.Context, wait time.Duration, changed <-chan str
 // look says whether the vendor answers the free check.
 func (l *Lane) look(ctx context.Context) bool {
 	c, _, _ := l.slotForCheck()
-	return !c.at.IsZero() && l.claims.write(ctx, c.shard, c.at) == nil && l.checkAt(ctx, c, lookEvery) == nil
+	return !c.at.IsZero() && l.checkAt(ctx, c, lookEvery) == nil
 }
