@@ -58,53 +58,36 @@ func TestCheckpointFollowsThePublishedResults(t *testing.T) {
 	})
 }
 
-// A group comes back after about as long as its ledger is kept, and retention runs while
-// the ledger is read: its last record is not there to be waited for.
-func TestLedgerThatIsDeletedWhileItIsReadBack(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		topics, v := newFakeTopics(), &fakeVendor{}
-		topics.hold = make(chan struct{})
-		a := join(t, topics, v, nil)
-		a.assign([]int{0, 1, 2}, nil, nil)
-		a.send(0, "r-1", "sub-1")
-		settle(time.Minute)
-		a.commit()
-		a.kill()
-		topics.holdTopic("ledger/0")
-		b := join(t, topics, v, nil)
-		b.assign([]int{0, 1, 2}, nil, nil)
-		settle(time.Second)
-		topics.deleteAll("ledger/0")
-		close(topics.hold)
-		b.send(0, "r-2", "sub-2")
-		settle(time.Minute)
-		wantOncePerRequest(t, b, 2)
-		b.shut()
-	})
-}
-
-// The last records of a ledger may be gone after its end was looked up: a leader was
-// elected that lacks them.
-func TestLedgerThatIsCutOffWhileItIsReadBack(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		topics, v := newFakeTopics(), &fakeVendor{}
-		topics.hold = make(chan struct{})
-		a := join(t, topics, v, nil)
-		a.assign([]int{0, 1, 2}, nil, nil)
-		a.send(0, "r-1", "sub-1")
-		settle(time.Minute)
-		a.commit()
-		a.kill()
-		topics.holdTopic("ledger/0")
-		b := join(t, topics, v, nil)
-		b.assign([]int{0, 1, 2}, nil, nil)
-		settle(time.Second)
-		topics.cut("ledger/0", 1)
-		close(topics.hold)
-		b.send(0, "r-2", "sub-2")
-		settle(time.Minute)
-		wantOncePerRequest(t, b, 2)
-		wantCalls(t, b, 1)
-		b.shut()
-	})
+// The last record of a ledger may be gone while it is read back, and is not to be waited
+// for: a group comes back after about as long as its ledger is kept, and retention runs;
+// or a leader was elected that lacks it.
+func TestLedgerThatLosesItsLastRecordWhileItIsReadBack(t *testing.T) {
+	for name, lose := range map[string]func(*fakeTopics){
+		"deleted": func(topics *fakeTopics) { topics.deleteAll("ledger/0") },
+		"cut off": func(topics *fakeTopics) { topics.cut("ledger/0", 1) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				topics, v := newFakeTopics(), &fakeVendor{}
+				topics.hold = make(chan struct{})
+				a := join(t, topics, v, nil)
+				a.assign([]int{0, 1, 2}, nil, nil)
+				a.send(0, "r-1", "sub-1")
+				settle(time.Minute)
+				a.commit()
+				a.kill()
+				topics.holdTopic("ledger/0")
+				b := join(t, topics, v, nil)
+				b.assign([]int{0, 1, 2}, nil, nil)
+				settle(time.Second)
+				lose(topics)
+				close(topics.hold)
+				b.send(0, "r-2", "sub-2")
+				settle(time.Minute)
+				wantOncePerRequest(t, b, 2)
+				wantCalls(t, b, 1)
+				b.shut()
+			})
+		})
+	}
 }
