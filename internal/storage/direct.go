@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"slices"
 	"sync"
 	"time"
@@ -134,6 +135,24 @@ func (c *connection) Read(p []byte) (n int, err error) {
 	n, err = c.Conn.Read(p[:min(int64(len(p)), c.left)])
 	c.left -= int64(n)
 	return n, err
+}
+
+// drained tells whether nothing that came with an answer is left behind it: neither
+// here nor, decrypted or not, in TLS, of which a read in no time does not wait for the
+// system's connection.
+func (c *connection) drained() bool {
+	if c.reader.Buffered() > 0 {
+		return false
+	}
+	if _, ok := c.Conn.(*tls.Conn); !ok {
+		return true
+	}
+	if c.SetReadDeadline(time.Unix(1, 0)) != nil {
+		return false
+	}
+	var one [1]byte
+	_, err := c.Conn.Read(one[:])
+	return errors.Is(err, os.ErrDeadlineExceeded) && c.SetReadDeadline(time.Time{}) == nil
 }
 
 // dial opens a connection to where u points.

@@ -3,11 +3,14 @@ package storage
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
 	"strings"
@@ -173,6 +176,31 @@ func TestWhatNobodyAskedForIsNoAnswer(t *testing.T) {
 	if n := store.connected.Load(); n != 2 {
 		t.Errorf("%d connections, want a new one", n)
 	}
+}
+
+// TestAnswerBehindAnotherInTLS: what TLS has read and nobody asked for is no answer,
+// either.
+func TestAnswerBehindAnotherInTLS(t *testing.T) {
+	const readAhead = 4096 // and one record of TLS, which has more
+	body := strings.Repeat("s", 2*readAhead-len(whole(strings.Repeat("s", 8000)))+8000)
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		c, requests, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer c.Close()
+		io.WriteString(c, whole(body)+whole("another's"))
+		io.Copy(io.Discard, requests)
+	}))
+	server.TLS = &tls.Config{DynamicRecordSizingDisabled: true, MinVersion: tls.VersionTLS13}
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	d := openDirect(t)
+	d.TLSClientConfig.RootCAs = x509.NewCertPool()
+	d.TLSClientConfig.RootCAs.AddCert(server.Certificate())
+	mustGet(t, d, server.URL, body)
+	mustGet(t, d, server.URL, body)
 }
 
 // TestStoreThatHungUp closes idle connections, or the one that a GET was just sent on:

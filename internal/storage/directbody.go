@@ -44,7 +44,7 @@ func (b *directBody) end(why error) {
 	b.connection, b.err = nil, why
 	inTime := b.release()
 	// What follows the answer unasked would be taken for the next one.
-	if errors.Is(why, io.EOF) && inTime && b.keep && c.reader.Buffered() == 0 {
+	if errors.Is(why, io.EOF) && inTime && b.keep && c.drained() {
 		b.pool.put(c)
 		return
 	}
