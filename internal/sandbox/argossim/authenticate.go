@@ -101,17 +101,19 @@ func (s *Simulator) charge(f form, v Verdict) Authentication {
 		ImageBytes:  f.picture.bytes,
 		ImageSHA256: f.picture.sha256,
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.books.Lock()
+	defer s.books.Unlock()
 	// create_time has milliseconds, and the list pages by it.
 	a.At = time.Now().UTC().Truncate(time.Millisecond)
 	s.ledger.add(a)
-	s.stats.Charged++
-	if v.Approved() {
-		s.stats.Approved++
-	} else {
-		s.stats.Rejected++
-	}
+	s.count(func(st *Stats) {
+		st.Charged++
+		if v.Approved() {
+			st.Approved++
+		} else {
+			st.Rejected++
+		}
+	})
 	return a
 }
 

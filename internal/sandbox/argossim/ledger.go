@@ -1,9 +1,6 @@
 package argossim
 
-import (
-	"slices"
-	"time"
-)
+import "time"
 
 // Authentication is one charged authentication. It holds a digest of the
 // picture, never the picture.
@@ -40,8 +37,10 @@ func (a Authentication) request() [5]string {
 
 // ledger is what was charged, in order. It is not safe for concurrent use.
 type ledger struct {
-	entries []Authentication
-	byID    map[string]int
+	// entries are pointers, as to move a million of them to a larger array
+	// holds nobody up for long.
+	entries []*Authentication
+	byID    map[string]*Authentication
 	// charges counts per request.
 	charges map[[5]string]int
 	// duplicates is the number of charges beyond the first of their request.
@@ -49,38 +48,28 @@ type ledger struct {
 }
 
 func newLedger() ledger {
-	return ledger{byID: map[string]int{}, charges: map[[5]string]int{}}
+	return ledger{byID: map[string]*Authentication{}, charges: map[[5]string]int{}}
 }
 
 func (l *ledger) add(a Authentication) {
-	l.byID[a.ID] = len(l.entries)
-	l.entries = append(l.entries, a)
+	l.byID[a.ID] = &a
+	l.entries = append(l.entries, &a)
 	l.charges[a.request()]++
 	if l.charges[a.request()] > 1 {
 		l.duplicates++
 	}
 }
 
-// find returns the authentication called id, nil when there is none. The
-// pointer is good until the next add.
-func (l *ledger) find(id string) *Authentication {
-	i, ok := l.byID[id]
-	if !ok {
-		return nil
-	}
-	return &l.entries[i]
-}
+// find returns the authentication called id, nil when there is none.
+func (l *ledger) find(id string) *Authentication { return l.byID[id] }
 
 // charged returns the authentications of a submission, oldest first; of all
 // submissions when the id is empty.
 func (l *ledger) charged(submissionID string) []Authentication {
-	if submissionID == "" {
-		return slices.Clone(l.entries)
-	}
 	found := []Authentication{}
 	for _, a := range l.entries {
-		if a.SubmissionID == submissionID {
-			found = append(found, a)
+		if submissionID == "" || a.SubmissionID == submissionID {
+			found = append(found, *a)
 		}
 	}
 	return found
@@ -101,7 +90,7 @@ func (l *ledger) doubled() [][]Authentication {
 			at[a.request()] = i
 			groups = append(groups, nil)
 		}
-		groups[i] = append(groups[i], a)
+		groups[i] = append(groups[i], *a)
 	}
 	return groups
 }

@@ -125,9 +125,9 @@ func (s *Simulator) list(w http.ResponseWriter, r *http.Request) {
 		codedError(w, http.StatusBadRequest, invalidDataFormat, StyleText)
 		return
 	}
-	s.mu.Lock()
+	s.books.Lock()
 	found, more := s.ledger.newest(q, time.Now().Add(-time.Duration(knobs.ListLagMS)*time.Millisecond))
-	s.mu.Unlock()
+	s.books.Unlock()
 
 	p := pageOf(found, more)
 	if knobs.ListShape == ListFlat {
@@ -139,7 +139,7 @@ func (s *Simulator) list(w http.ResponseWriter, r *http.Request) {
 
 // newest returns the newest that a query wants of those that are shown, in order
 // of time and id, and whether there are more. Charges are in order of time, so it
-// looks no further back than it has to: the gateway waits meanwhile.
+// looks no further back than it has to: charges wait meanwhile.
 func (l *ledger) newest(q query, shown time.Time) (found []Authentication, more bool) {
 	newestFirst := func(a, b Authentication) int {
 		return cmp.Or(b.At.Compare(a.At), strings.Compare(b.ID, a.ID))
@@ -148,8 +148,8 @@ func (l *ledger) newest(q query, shown time.Time) (found []Authentication, more 
 		if n := len(found); n > q.count && a.At.Before(found[n-1].At) {
 			break
 		}
-		if !a.At.After(shown) && q.matches(a) && (q.after.ID == "" || newestFirst(q.after, a) < 0) {
-			found = append(found, a)
+		if !a.At.After(shown) && q.matches(*a) && (q.after.ID == "" || newestFirst(q.after, *a) < 0) {
+			found = append(found, *a)
 		}
 	}
 	slices.SortFunc(found, newestFirst)
@@ -175,11 +175,11 @@ func pageOf(found []Authentication, more bool) page {
 // image is GET /faceauth/image. Pictures are not kept, so every one that is
 // not erased is the same few bytes.
 func (s *Simulator) image(w http.ResponseWriter, r *http.Request) {
-	s.mu.Lock()
-	s.stats.Images++
+	s.count(func(st *Stats) { st.Images++ })
+	s.books.Lock()
 	a := s.ledger.find(authID(r.URL.Query()))
 	there := a != nil && !a.Deleted
-	s.mu.Unlock()
+	s.books.Unlock()
 	if !there {
 		vendorsim.WriteJSON(w, http.StatusNotFound, map[string]string{
 			"traceId": "sandbox", "errorCode": "NOT_FOUND", "message": "faceAuth_project not found",
@@ -193,13 +193,13 @@ func (s *Simulator) image(w http.ResponseWriter, r *http.Request) {
 // erase is DELETE /faceauth. Id, status and time stay. Erasing again succeeds.
 func (s *Simulator) erase(w http.ResponseWriter, r *http.Request) {
 	id := authID(r.URL.Query())
-	s.mu.Lock()
-	s.stats.Deletes++
+	s.count(func(st *Stats) { st.Deletes++ })
+	s.books.Lock()
 	a := s.ledger.find(id)
 	if a != nil {
 		a.Deleted = true
 	}
-	s.mu.Unlock()
+	s.books.Unlock()
 	switch {
 	case id == "":
 		vendorsim.WriteJSON(w, http.StatusBadRequest, map[string]string{"errorCode": "required key is missing"})

@@ -25,11 +25,15 @@ type Simulator struct {
 	*vendorsim.Base[Knobs]
 	mux *http.ServeMux
 
+	// books guards the ledger alone: the gateway, which counts calls by when they
+	// come, waits for none of its work. It is taken before mu.
+	books  sync.Mutex
+	ledger ledger
+
 	// mu guards all below.
 	mu     sync.Mutex
 	chance *vendorsim.Chance
 	meters map[string]*meter
-	ledger ledger
 	stats  Stats
 }
 
@@ -56,6 +60,8 @@ func New(c Config) (*Simulator, error) {
 
 // Stats returns the counts so far.
 func (s *Simulator) Stats() Stats {
+	s.books.Lock()
+	defer s.books.Unlock()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	stats := s.stats.clone()
@@ -69,22 +75,24 @@ func (s *Simulator) Stats() Stats {
 // Charged returns the authentications of a submission, oldest first; of all
 // submissions when the id is empty.
 func (s *Simulator) Charged(submissionID string) []Authentication {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.books.Lock()
+	defer s.books.Unlock()
 	return s.ledger.charged(submissionID)
 }
 
 // Duplicates returns the authentications of every request (submission, user id
 // and custom fields alike) that was charged more than once, grouped.
 func (s *Simulator) Duplicates() [][]Authentication {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.books.Lock()
+	defer s.books.Unlock()
 	return s.ledger.doubled()
 }
 
 // Reset forgets ledger, counts, meters and which mishaps have happened. The
 // knobs stay, and so do the calls in flight.
 func (s *Simulator) Reset() {
+	s.books.Lock()
+	defer s.books.Unlock()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.chance.Forget()
