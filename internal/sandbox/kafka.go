@@ -11,6 +11,11 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 )
 
+// segmentBytes is the size of a log's segments. In memory a segment is moved each time
+// it has outgrown its place, and the whole cluster waits: of 100 MB, as they are by
+// default, for a tenth of a second.
+const segmentBytes = 8 << 20
+
 // startKafka starts the cluster and creates the topics that are not there.
 func startKafka(o Options) (*kfake.Cluster, error) {
 	host, portText, err := net.SplitHostPort(o.KafkaAddr)
@@ -30,6 +35,7 @@ func startKafka(o Options) (*kfake.Cluster, error) {
 	opts := []kfake.Opt{
 		kfake.Ports(ports...),
 		kfake.ClusterID("sandbox"),
+		kfake.BrokerConfigs(map[string]string{"log.segment.bytes": strconv.Itoa(segmentBytes)}),
 		kfake.ListenFn(func(network, address string) (net.Listener, error) {
 			return listenAs(network, host, advertise, address)
 		}),
