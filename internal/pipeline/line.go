@@ -142,6 +142,9 @@ const (
 	// it is for every call: what calls are late for their slots, a window may
 	// hold more.
 	spareLead = vendors.Lateness / 2
+	// calmLead is up to where a lead does no harm: any call may go as much sooner
+	// than its slot.
+	calmLead = 25 * time.Millisecond
 )
 
 func (l *lead) get() time.Duration { return max(minLead, time.Duration(l.nanos.Load())) }
@@ -156,8 +159,10 @@ func (l *lead) observe(took time.Duration) {
 	case took > now+spareLead:
 	case want > now:
 		want = now + (want-now)/32
-	default:
+	case now > calmLead:
 		want = now - (now-want)/256
+	default:
+		want = now - (now-want)/8192
 	}
 	l.nanos.Store(int64(want))
 }

@@ -34,6 +34,32 @@ func TestLaneUsesTheWholeAllowanceAndNoMore(t *testing.T) {
 	})
 }
 
+// Who is held up between two permits for a little less than they are early lets no slot
+// pass.
+func TestNoSlotIsLostToShortStandstills(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cfg := config()
+		cfg.Windows = perSecond(400)
+		l := NewLane(&fakeAdapter{}, cfg)
+		l.SetShards([]int{0}, 1)
+		var last time.Time
+		for i := range 400 {
+			p, err := l.ReserveFor(t.Context(), 0, 3*time.Millisecond)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if between := p.At.Sub(last); i > 0 && between > 3*time.Millisecond {
+				t.Fatalf("%v between two calls, want a slot's length", between)
+			}
+			last = p.At
+			p.end(nil, 0)
+			if i%10 == 0 {
+				time.Sleep(12 * time.Millisecond)
+			}
+		}
+	})
+}
+
 // TestLateCallsAreMadeUpFor: of every 75 calls, five in a row connect anew.
 func TestLateCallsAreMadeUpFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -170,7 +170,7 @@ func (q *quota) next(now time.Time, lead time.Duration) (s slot, again time.Time
 			return slot{}, again, false
 		}
 		if !q.skip(s) {
-			s.sooner = lead+early <= q.reach(s) && q.mayGoSooner(s, now)
+			s.sooner = lead+Lateness <= q.reach(s) && q.mayGoSooner(s, now)
 			return s, time.Time{}, true
 		}
 	}
