@@ -14,8 +14,8 @@ import (
 // CheckShards returns the number of shards that the sharded topics have in
 // common, of topics as DescribeTopics returns them. They must have equally many
 // partitions, since a shard is the same partition of each. They and the others
-// must be deleted by age, not compacted: on a compacted topic kafka-go v0.4.51 can
-// stop reading for good, or end the process with a panic in a goroutine of its own.
+// must be deleted by age, not compacted: of the records of one key a compacted topic
+// keeps the last alone, where a claim, an answer or another request may stand before it.
 // All faults are reported at once, wrapping ErrUnfitTopics, each with what to do.
 func CheckShards(infos map[string]TopicInfo, sharded []string, others ...string) (shards int, err error) {
 	if len(sharded) == 0 {
@@ -97,7 +97,7 @@ func policyFaults(infos map[string]TopicInfo, names []string) error {
 	var faults []error
 	for _, name := range names {
 		if policy := infos[name].Config["cleanup.policy"]; policy != "delete" {
-			faults = append(faults, fmt.Errorf("%s has cleanup.policy=%s: set it to delete (compacted topics can stop the reader)", name, policy))
+			faults = append(faults, fmt.Errorf("%s has cleanup.policy=%s: set it to delete (a compacted topic loses all but the last record of a key)", name, policy))
 		}
 	}
 	return errors.Join(faults...)
