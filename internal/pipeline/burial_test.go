@@ -245,13 +245,15 @@ func TestRecordsThatClaimOneOriginHaveADeadLetterEach(t *testing.T) {
 	})
 }
 
+// The second five follow the first: the shard's patience ends once, not once for
+// each record.
 func TestDeadLettersThatCannotBeLookedForAreWritten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a, b := pair(t, &fakeVendor{}, nil)
+		a, b := pair(t, &fakeVendor{}, func(c *Config, _ *vendors.LaneConfig) { c.MaxOpen = 5 })
+		a.kill() // before it can write any
 		for i := range 10 {
 			a.bad(0, fmt.Sprint("bad ", i))
 		}
-		a.kill()
 		b.topics.mu.Lock()
 		b.topics.fault = func(topic string) error {
 			if topic == "dead" {
