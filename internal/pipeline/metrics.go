@@ -91,7 +91,7 @@ func newMetrics(reg prometheus.Registerer, p *Pipeline) *metrics {
 	if reg != nil {
 		reg.MustRegister(spendCollector{p}, m.spend, m.duplicateSpend)
 		reg.MustRegister(m.requests, m.results, m.reasons, m.deadLetters, m.retries, m.kept, m.afterMove,
-			m.stuck, m.lost, m.duplicates, m.abandoned, m.republished, m.undisposed, m.revised, m.invitations, m.unreadable, m.unknown, m.possibleDouble, m.duration, storePausedGauge(p.store), shardCollector{p}, p.scalingGauge())
+			m.stuck, m.lost, m.duplicates, m.abandoned, m.republished, m.undisposed, m.revised, m.invitations, m.unreadable, m.unknown, m.possibleDouble, m.duration, storePausedGauge(p.store), shardCollector{p}, p.scalingGauge(), p.clocks.gauge())
 	}
 	return m
 }

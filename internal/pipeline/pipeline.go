@@ -138,6 +138,7 @@ type Pipeline struct {
 	orders  *orders
 	parking *parking
 	reviews *reviews
+	clocks  *clocks
 	// following is what follow-ups need, by vendor.
 	following map[event.Vendor]*following
 	store     *storeValve
@@ -189,6 +190,7 @@ func New(cfg Config, parts Parts) *Pipeline {
 		lines:   map[event.Vendor]*line{},
 		orders:  newOrders(),
 		reviews: newReviews(),
+		clocks:  newClocks(cfg, parts.Logger),
 		backlog: semaphore.NewWeighted(cfg.MaxBacklog),
 		shards:  map[int]*shard{},
 
@@ -228,6 +230,7 @@ func (p *Pipeline) Run(ctx context.Context) error {
 	}
 	p.wg.Go(func() { p.parking.run(p.take, p.unpark) })
 	p.wg.Go(p.listen)
+	p.wg.Go(p.tellTime)
 	p.wg.Go(p.review)
 
 	<-p.take.Done()

@@ -26,6 +26,8 @@ type signal struct {
 	Reference string        `json:"reference,omitempty"`
 	Outcome   event.Outcome `json:"outcome,omitempty"`
 	Order     *ledger.Order `json:"order,omitempty"`
+	// At is what the sender's clock showed.
+	At time.Time `json:"at,omitzero"`
 }
 
 // The kinds of signals.
@@ -39,6 +41,8 @@ const (
 	newsKind = "news"
 	// orderKind: an operator gave an order.
 	orderKind = "order"
+	// clockKind: the sender says what its clock shows.
+	clockKind = "clock"
 )
 
 // maxSignalBytes bounds what is decoded.
@@ -56,7 +60,7 @@ func decodeSignal(value []byte) (signal, error) {
 	if len(value) > maxSignalBytes || json.Unmarshal(value, &s) != nil || s.Kind == "" {
 		return signal{}, errSignal
 	}
-	if s.Kind == orderKind && (s.Order == nil || s.Order.Check() != nil) {
+	if s.Kind == orderKind && (s.Order == nil || s.Order.Check() != nil) || s.Kind == clockKind && s.At.IsZero() {
 		return signal{}, errSignal
 	}
 	return s, nil
@@ -135,6 +139,7 @@ func (p *Pipeline) follow() error {
 	if err != nil {
 		return err
 	}
+	p.clocks.listen()
 	for {
 		rec, err := p.fetchAny(p.take, r)
 		if err != nil {
@@ -158,6 +163,8 @@ func (p *Pipeline) hear(rec event.Record) {
 	switch {
 	case s.Kind == orderKind:
 		p.obey(*s.Order)
+	case s.Kind == clockKind:
+		p.clocks.hear(s.From, s.At)
 	case l == nil:
 	case s.Kind == throttled && s.From != p.cfg.Owner && time.Now().Before(s.Until):
 		l.lane.BackOff(s.Until)
