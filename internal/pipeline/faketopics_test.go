@@ -124,7 +124,7 @@ func (f *fakeTopics) Write(ctx context.Context, recs ...event.Record) error {
 	f.mu.Lock()
 	before := f.write
 	f.mu.Unlock()
-	if before != nil {
+	if before != nil && !tellsTheTime(recs[0]) {
 		if err := before(recs); err != nil {
 			return err
 		}
@@ -137,6 +137,13 @@ func (f *fakeTopics) Write(ctx context.Context, recs ...event.Record) error {
 	}
 	f.keep(recs)
 	return nil
+}
+
+// tellsTheTime is of what replicas write whenever it is time, beside all that a test
+// has them do.
+func tellsTheTime(rec event.Record) bool {
+	s, err := decodeSignal(rec.Value)
+	return rec.Topic == "signals" && err == nil && s.Kind == clockKind
 }
 
 // errNoAck is the error of a write that may have reached the log: it is tried
