@@ -1,6 +1,10 @@
 package argossim
 
-import "time"
+import (
+	"time"
+
+	"reauth/internal/sandbox/vendorsim"
+)
 
 // Authentication is one charged authentication. It holds a digest of the
 // picture, never the picture.
@@ -37,60 +41,18 @@ func (a Authentication) request() [5]string {
 
 // ledger is what was charged, in order. It is not safe for concurrent use.
 type ledger struct {
-	// entries are pointers, as to move a million of them to a larger array
-	// holds nobody up for long.
-	entries []*Authentication
-	byID    map[string]*Authentication
-	// charges counts per request.
-	charges map[[5]string]int
-	// duplicates is the number of charges beyond the first of their request.
-	duplicates int
+	vendorsim.Ledger[Authentication, [5]string]
+	byID map[string]*Authentication
 }
 
 func newLedger() ledger {
-	return ledger{byID: map[string]*Authentication{}, charges: map[[5]string]int{}}
+	return ledger{vendorsim.NewLedger(Authentication.request), map[string]*Authentication{}}
 }
 
 func (l *ledger) add(a Authentication) {
+	l.Add(&a)
 	l.byID[a.ID] = &a
-	l.entries = append(l.entries, &a)
-	l.charges[a.request()]++
-	if l.charges[a.request()] > 1 {
-		l.duplicates++
-	}
 }
 
 // find returns the authentication called id, nil when there is none.
 func (l *ledger) find(id string) *Authentication { return l.byID[id] }
-
-// charged returns the authentications of a submission, oldest first; of all
-// submissions when the id is empty.
-func (l *ledger) charged(submissionID string) []Authentication {
-	found := []Authentication{}
-	for _, a := range l.entries {
-		if submissionID == "" || a.SubmissionID == submissionID {
-			found = append(found, *a)
-		}
-	}
-	return found
-}
-
-// doubled returns the authentications of every request charged more than
-// once, grouped by request, oldest first.
-func (l *ledger) doubled() [][]Authentication {
-	groups := [][]Authentication{}
-	at := map[[5]string]int{}
-	for _, a := range l.entries {
-		if l.charges[a.request()] < 2 {
-			continue
-		}
-		i, ok := at[a.request()]
-		if !ok {
-			i = len(groups)
-			at[a.request()] = i
-			groups = append(groups, nil)
-		}
-		groups[i] = append(groups[i], *a)
-	}
-	return groups
-}

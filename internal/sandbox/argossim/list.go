@@ -144,7 +144,7 @@ func (l *ledger) newest(q query, shown time.Time) (found []Authentication, more 
 	newestFirst := func(a, b Authentication) int {
 		return cmp.Or(b.At.Compare(a.At), strings.Compare(b.ID, a.ID))
 	}
-	for _, a := range slices.Backward(l.entries) {
+	for _, a := range l.Backward() {
 		if n := len(found); n > q.count && a.At.Before(found[n-1].At) {
 			break
 		}

@@ -65,7 +65,7 @@ func (s *Simulator) Stats() Stats {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	stats := s.stats.clone()
-	stats.Duplicates = s.ledger.duplicates
+	stats.Duplicates = s.ledger.Repeats()
 	for _, m := range s.meters {
 		stats.PeakPerSecond = max(stats.PeakPerSecond, m.second.Peak())
 	}
@@ -77,7 +77,7 @@ func (s *Simulator) Stats() Stats {
 func (s *Simulator) Charged(submissionID string) []Authentication {
 	s.books.Lock()
 	defer s.books.Unlock()
-	return s.ledger.charged(submissionID)
+	return s.ledger.Where(func(a Authentication) bool { return submissionID == "" || a.SubmissionID == submissionID })
 }
 
 // Duplicates returns the authentications of every request (submission, user id
@@ -85,7 +85,7 @@ func (s *Simulator) Charged(submissionID string) []Authentication {
 func (s *Simulator) Duplicates() [][]Authentication {
 	s.books.Lock()
 	defer s.books.Unlock()
-	return s.ledger.doubled()
+	return s.ledger.Repeated()
 }
 
 // Reset forgets ledger, counts, meters and which mishaps have happened. The

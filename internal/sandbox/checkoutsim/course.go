@@ -15,7 +15,7 @@ func (s *Simulator) create(applicant, journey, key, base string, script Script) 
 	}
 	s.authentications[a.id] = a
 	s.stats.Created++
-	s.ledger.create(a)
+	s.ledger.creations.Add(&Creation{a.id, a.applicant, a.key, a.created})
 	s.tell(a, "created")
 	return a
 }
@@ -176,7 +176,7 @@ func (s *Simulator) retry(at *attempt, status AttemptStatus, code int, event str
 // charge is for an attempt that has been checked.
 func (s *Simulator) charge(at *attempt) {
 	s.stats.Charged++
-	s.ledger.add(Charge{
+	s.ledger.charges.Add(&Charge{
 		AuthenticationID: at.of.id, AttemptID: at.id, ApplicantID: at.of.applicant, Status: at.of.status, At: now(),
 	})
 }

@@ -1,8 +1,9 @@
 package checkoutsim
 
 import (
-	"slices"
 	"time"
+
+	"reauth/internal/sandbox/vendorsim"
 )
 
 // Charge is one capture that was checked, and paid for.
@@ -24,62 +25,16 @@ type Creation struct {
 	At               time.Time `json:"at"`
 }
 
-// ledger is what was charged, and what was made, in order. It is not safe for
-// concurrent use.
+// kind is what makes a creation a repeat of another.
+func (c Creation) kind() [2]string { return [2]string{c.ApplicantID, c.Key} }
+
+// ledger is what was charged, by attempt, and what was made, by applicant and
+// key. It is not safe for concurrent use.
 type ledger struct {
-	charges   []Charge
-	creations []Creation
-	// made counts creations by applicant and key.
-	made map[[2]string]int
-	// duplicates is the number of creations beyond the first of their kind.
-	duplicates int
+	charges   vendorsim.Ledger[Charge, string]
+	creations vendorsim.Ledger[Creation, [2]string]
 }
 
-func newLedger() ledger { return ledger{made: map[[2]string]int{}} }
-
-func (l *ledger) add(c Charge) { l.charges = append(l.charges, c) }
-
-func (l *ledger) create(a *authentication) {
-	l.creations = append(l.creations, Creation{a.id, a.applicant, a.key, a.created})
-	kind := [2]string{a.applicant, a.key}
-	l.made[kind]++
-	if l.made[kind] > 1 {
-		l.duplicates++
-	}
-}
-
-// charged returns the charges for an applicant, oldest first; all of them when
-// the id is empty.
-func (l *ledger) charged(applicantID string) []Charge {
-	if applicantID == "" {
-		return slices.Clone(l.charges)
-	}
-	found := []Charge{}
-	for _, c := range l.charges {
-		if c.ApplicantID == applicantID {
-			found = append(found, c)
-		}
-	}
-	return found
-}
-
-// doubled returns the creations with every applicant and key that came more than
-// once, grouped, oldest first.
-func (l *ledger) doubled() [][]Creation {
-	groups := [][]Creation{}
-	at := map[[2]string]int{}
-	for _, c := range l.creations {
-		kind := [2]string{c.ApplicantID, c.Key}
-		if l.made[kind] < 2 {
-			continue
-		}
-		i, ok := at[kind]
-		if !ok {
-			i = len(groups)
-			at[kind] = i
-			groups = append(groups, nil)
-		}
-		groups[i] = append(groups[i], c)
-	}
-	return groups
+func newLedger() ledger {
+	return ledger{vendorsim.NewLedger(func(c Charge) string { return c.AttemptID }), vendorsim.NewLedger(Creation.kind)}
 }

@@ -98,7 +98,7 @@ func (s *Simulator) Stats() Stats {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	stats := s.stats.clone()
-	stats.Duplicates = s.ledger.duplicates
+	stats.Duplicates = s.ledger.creations.Repeats()
 	stats.PeakReads, stats.PeakWrites = s.reads.Peak(), s.writes.Peak()
 	stats.Statuses = map[Status]int{}
 	for _, a := range s.authentications {
@@ -115,7 +115,7 @@ func (s *Simulator) Stats() Stats {
 func (s *Simulator) Charged(applicantID string) []Charge {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.ledger.charged(applicantID)
+	return s.ledger.charges.Where(func(c Charge) bool { return applicantID == "" || c.ApplicantID == applicantID })
 }
 
 // Duplicates returns the face authentications of every applicant and
@@ -123,7 +123,7 @@ func (s *Simulator) Charged(applicantID string) []Charge {
 func (s *Simulator) Duplicates() [][]Creation {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.ledger.doubled()
+	return s.ledger.creations.Repeated()
 }
 
 // ErrUnknown is returned for a face authentication that is not there.

@@ -91,7 +91,7 @@ func (s *Simulator) charge(p *picture, script Script, allowance int) bool {
 	if allowance > 0 && s.stats.Charged >= allowance {
 		return false
 	}
-	s.ledger.add(Search{
+	s.ledger.Add(&Search{
 		Reference: script.Reference, Found: script.Find, At: time.Now().UTC(), ImageBytes: p.bytes, ImageSHA256: p.sha256,
 	})
 	s.stats.Charged++

@@ -59,7 +59,7 @@ func (s *Simulator) Stats() Stats {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	stats := s.stats.clone()
-	stats.Duplicates, stats.PeakPerSecond = s.ledger.duplicates, s.meter.Peak()
+	stats.Duplicates, stats.PeakPerSecond = s.ledger.Repeats(), s.meter.Peak()
 	return stats
 }
 
@@ -68,7 +68,7 @@ func (s *Simulator) Stats() Stats {
 func (s *Simulator) Charged(reference string) []Search {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.ledger.charged(reference)
+	return s.ledger.Where(func(f Search) bool { return reference == "" || f.Reference == reference })
 }
 
 // Duplicates returns the searches with every picture that was charged more than
@@ -76,7 +76,7 @@ func (s *Simulator) Charged(reference string) []Search {
 func (s *Simulator) Duplicates() [][]Search {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.ledger.doubled()
+	return s.ledger.Repeated()
 }
 
 // Reset forgets ledger, counts and which mishaps have happened. Knobs and tokens

@@ -111,6 +111,6 @@ func (s *Simulator) draw(health vendorsim.Health, selfie picture) (vendorsim.Mis
 func (s *Simulator) charge(c Comparison) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.ledger.add(c)
+	s.ledger.Add(&c)
 	s.stats.Charged++
 }

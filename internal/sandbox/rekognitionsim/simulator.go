@@ -56,7 +56,7 @@ func (s *Simulator) Stats() Stats {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	stats := s.stats.clone()
-	stats.Duplicates, stats.PeakPerSecond = s.ledger.duplicates, s.meter.Peak()
+	stats.Duplicates, stats.PeakPerSecond = s.ledger.Repeats(), s.meter.Peak()
 	return stats
 }
 
@@ -65,7 +65,7 @@ func (s *Simulator) Stats() Stats {
 func (s *Simulator) Charged(person string) []Comparison {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.ledger.charged(person)
+	return s.ledger.Where(func(c Comparison) bool { return person == "" || c.Person == person })
 }
 
 // Duplicates returns the comparisons of every two pictures that were charged more
@@ -73,7 +73,7 @@ func (s *Simulator) Charged(person string) []Comparison {
 func (s *Simulator) Duplicates() [][]Comparison {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.ledger.doubled()
+	return s.ledger.Repeated()
 }
 
 // Reset forgets ledger, counts and which mishaps have happened. Knobs stay, and so
