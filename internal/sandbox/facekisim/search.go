@@ -85,18 +85,21 @@ func (s *Simulator) fail(w http.ResponseWriter, api dialect, knobs Knobs, m vend
 }
 
 // charge makes the search, unless the allowance is used up.
-func (s *Simulator) charge(p *picture, script Script, allowance int) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if allowance > 0 && s.stats.Charged >= allowance {
-		return false
-	}
-	s.ledger.Add(&Search{
-		Reference: script.Reference, Found: script.Find, At: time.Now().UTC(), ImageBytes: p.bytes, ImageSHA256: p.sha256,
+func (s *Simulator) charge(p *picture, script Script, allowance int) (charged bool) {
+	s.books.Lock()
+	defer s.books.Unlock()
+	s.count(func(st *Stats) {
+		if charged = allowance == 0 || st.Charged < allowance; charged {
+			st.Charged++
+			st.Found[script.Find]++
+		}
 	})
-	s.stats.Charged++
-	s.stats.Found[script.Find]++
-	return true
+	if charged {
+		s.ledger.Add(&Search{
+			Reference: script.Reference, Found: script.Find, At: time.Now().UTC(), ImageBytes: p.bytes, ImageSHA256: p.sha256,
+		})
+	}
+	return charged
 }
 
 // answer tells the caller what was found, or does not.

@@ -21,12 +21,16 @@ type Simulator struct {
 	*vendorsim.Base[Knobs]
 	mux *http.ServeMux
 
+	// books guards the ledger alone: the gateway, which counts calls by when they
+	// come, waits for none of its work. It is taken before mu.
+	books  sync.Mutex
+	ledger ledger
+
 	// mu guards all below.
 	mu     sync.Mutex
 	chance *vendorsim.Chance
 	tokens vendorsim.Tokens
 	meter  vendorsim.Meter
-	ledger ledger
 	stats  Stats
 }
 
@@ -56,6 +60,8 @@ func New(c Config) (*Simulator, error) {
 
 // Stats returns the counts so far.
 func (s *Simulator) Stats() Stats {
+	s.books.Lock()
+	defer s.books.Unlock()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	stats := s.stats.clone()
@@ -66,22 +72,24 @@ func (s *Simulator) Stats() Stats {
 // Charged returns the searches with the face of the person enrolled under
 // reference, oldest first; all searches when it is empty.
 func (s *Simulator) Charged(reference string) []Search {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.books.Lock()
+	defer s.books.Unlock()
 	return s.ledger.Where(func(f Search) bool { return reference == "" || f.Reference == reference })
 }
 
 // Duplicates returns the searches with every picture that was charged more than
 // once, grouped.
 func (s *Simulator) Duplicates() [][]Search {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.books.Lock()
+	defer s.books.Unlock()
 	return s.ledger.Repeated()
 }
 
 // Reset forgets ledger, counts and which mishaps have happened. Knobs and tokens
 // stay, and so do the calls in flight.
 func (s *Simulator) Reset() {
+	s.books.Lock()
+	defer s.books.Unlock()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.chance.Forget()
