@@ -109,8 +109,8 @@ func (s *Simulator) draw(health vendorsim.Health, selfie picture) (vendorsim.Mis
 }
 
 func (s *Simulator) charge(c Comparison) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.books.Lock()
+	defer s.books.Unlock()
 	s.ledger.Add(&c)
-	s.stats.Charged++
+	s.count(func(st *Stats) { st.Charged++ })
 }

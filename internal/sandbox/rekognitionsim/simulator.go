@@ -25,11 +25,15 @@ type Simulator struct {
 	*vendorsim.Base[Knobs]
 	store http.Handler
 
+	// books guards the ledger alone: the gateway, which counts calls by when they
+	// come, waits for none of its work. It is taken before mu.
+	books  sync.Mutex
+	ledger ledger
+
 	// mu guards all below.
 	mu     sync.Mutex
 	chance *vendorsim.Chance
 	meter  vendorsim.Meter
-	ledger ledger
 	stats  Stats
 }
 
@@ -53,6 +57,8 @@ func New(c Config) (*Simulator, error) {
 
 // Stats returns the counts so far.
 func (s *Simulator) Stats() Stats {
+	s.books.Lock()
+	defer s.books.Unlock()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	stats := s.stats.clone()
@@ -63,22 +69,24 @@ func (s *Simulator) Stats() Stats {
 // Charged returns the comparisons of selfies that show the person, oldest first;
 // all comparisons when it is empty.
 func (s *Simulator) Charged(person string) []Comparison {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.books.Lock()
+	defer s.books.Unlock()
 	return s.ledger.Where(func(c Comparison) bool { return person == "" || c.Person == person })
 }
 
 // Duplicates returns the comparisons of every two pictures that were charged more
 // than once, grouped.
 func (s *Simulator) Duplicates() [][]Comparison {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.books.Lock()
+	defer s.books.Unlock()
 	return s.ledger.Repeated()
 }
 
 // Reset forgets ledger, counts and which mishaps have happened. Knobs stay, and so
 // do the calls in flight.
 func (s *Simulator) Reset() {
+	s.books.Lock()
+	defer s.books.Unlock()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.chance.Forget()
