@@ -17,7 +17,7 @@ var (
 	attemptID        = regexp.MustCompile(`^fatp_\w+$`)
 )
 
-// authentication is one face authentication. The simulator's mu guards it.
+// authentication is one face authentication. The simulator's books guards it.
 type authentication struct {
 	id, applicant, journey string
 	// key is the Cko-Idempotency-Key that it was made with.

@@ -71,7 +71,7 @@ func anonymizeCall(x *exchange) {
 			for _, at := range a.attempts {
 				at.captured, at.visitor = false, nil
 			}
-			x.stats.Anonymized++
+			x.count(func(st *Stats) { st.Anonymized++ })
 			x.tell(a, "anonymized")
 		}
 		return answer{status: http.StatusOK, body: x.wire(a)}
@@ -117,7 +117,7 @@ func attemptCall(x *exchange) {
 		case code != "":
 			return refused(http.StatusUnprocessableEntity, code)
 		case !a.status.allowsAttempt():
-			x.stats.Conflicts++
+			x.count(func(st *Stats) { st.Conflicts++ })
 			return refused(http.StatusConflict, attemptNotAllowed)
 		}
 		return answer{status: http.StatusCreated, body: wireAttempt(x.begin(a, body.RedirectURL, client))}
@@ -163,9 +163,9 @@ func (x *exchange) about(do func(*authentication) answer) {
 		x.write(refused(http.StatusBadRequest, code))
 		return
 	}
-	x.mu.Lock()
+	x.books.Lock()
 	a := x.authentications[id]
-	x.mu.Unlock()
+	x.books.Unlock()
 	if a == nil {
 		x.write(notFound())
 		return

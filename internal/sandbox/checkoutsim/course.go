@@ -2,7 +2,7 @@ package checkoutsim
 
 import "reauth/internal/sandbox/fault"
 
-// The methods of this file move an authentication on. They are called with mu
+// The methods of this file move an authentication on. They are called with books
 // held, and each does nothing when it comes too late: when the attempt is not, or
 // no longer, where it would have to be.
 
@@ -14,7 +14,7 @@ func (s *Simulator) create(applicant, journey, key, base string, script Script) 
 		created: at, modified: at, status: Created,
 	}
 	s.authentications[a.id] = a
-	s.stats.Created++
+	s.count(func(st *Stats) { st.Created++ })
 	s.ledger.creations.Add(&Creation{a.id, a.applicant, a.key, a.created})
 	s.tell(a, "created")
 	return a
@@ -26,11 +26,13 @@ func (s *Simulator) begin(a *authentication, redirectURL string, client *clientI
 	live := 1
 	if last := a.last(); last != nil && last.status.live() {
 		live = 2
-		s.stats.AttemptsWhileLive++
+		s.count(func(st *Stats) { st.AttemptsWhileLive++ })
 		s.end(last, AttemptTerminated)
 	}
-	s.stats.Attempts++
-	s.stats.PeakLive = max(s.stats.PeakLive, live)
+	s.count(func(st *Stats) {
+		st.Attempts++
+		st.PeakLive = max(st.PeakLive, live)
+	})
 	at := &attempt{
 		of: a, id: newID("fatp_"), token: newSecret(), created: now(), modified: now(),
 		status: AttemptPending, redirectURL: redirectURL, client: client,
@@ -54,7 +56,7 @@ func (s *Simulator) expire(at *attempt) {
 	if at.status != AttemptPending {
 		return
 	}
-	s.stats.Expired++
+	s.count(func(st *Stats) { st.Expired++ })
 	if h, ok := at.of.script.After(at.of.met); ok && h.Kind == NoShow {
 		at.of.met++
 	}
@@ -64,7 +66,7 @@ func (s *Simulator) expire(at *attempt) {
 // open is somebody looking at the link; false if it leads nowhere any more.
 func (s *Simulator) open(at *attempt, who session) bool {
 	if !at.status.live() {
-		s.stats.DeadLinks++
+		s.count(func(st *Stats) { st.DeadLinks++ })
 		return false
 	}
 	if at.visitor != nil {
@@ -157,7 +159,7 @@ func (s *Simulator) audit(a *authentication) {
 	if a.anonymized {
 		return
 	}
-	s.stats.Audited++
+	s.count(func(st *Stats) { st.Audited++ })
 	if a.status == Approved {
 		a.set(Declined, codeFraud)
 	} else {
@@ -175,7 +177,7 @@ func (s *Simulator) retry(at *attempt, status AttemptStatus, code int, event str
 
 // charge is for an attempt that has been checked.
 func (s *Simulator) charge(at *attempt) {
-	s.stats.Charged++
+	s.count(func(st *Stats) { st.Charged++ })
 	s.ledger.charges.Add(&Charge{
 		AuthenticationID: at.of.id, AttemptID: at.id, ApplicantID: at.of.applicant, Status: at.of.status, At: now(),
 	})
@@ -191,11 +193,14 @@ func (a *authentication) set(status Status, codes ...int) {
 	a.status, a.codes, a.modified = status, codes, now()
 }
 
-// after does something, with mu held, when a time drawn from d has passed.
+// after does something, with books held, when a time drawn from d has passed.
 func (s *Simulator) after(d fault.Delay, do func()) {
-	s.errands.after(d.Sample(s.chance.Random()), func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
+	s.mu.Lock()
+	wait := d.Sample(s.chance.Random())
+	s.mu.Unlock()
+	s.errands.after(wait, func() {
+		s.books.Lock()
+		defer s.books.Unlock()
 		do()
 	})
 }

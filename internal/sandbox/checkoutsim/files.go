@@ -35,10 +35,10 @@ func (s *Simulator) signFile(path, expires string) string {
 // Picture returns the face_image of an attempt, nil if there is none: before the
 // capture, and once it is anonymized.
 func (s *Simulator) Picture(attemptID string) []byte {
-	s.mu.Lock()
+	s.books.Lock()
 	at := s.attempts[attemptID]
 	there := at != nil && at.captured
-	s.mu.Unlock()
+	s.books.Unlock()
 	if !there {
 		return nil
 	}
@@ -69,10 +69,10 @@ func (s *Simulator) file(w http.ResponseWriter, r *http.Request) {
 		plain(w, http.StatusForbidden)
 		return
 	}
-	s.mu.Lock()
+	s.books.Lock()
 	at := s.attempts[r.PathValue("fatp")]
 	there := at != nil && at.captured
-	s.mu.Unlock()
+	s.books.Unlock()
 	switch name := r.PathValue("name"); {
 	case !there:
 		plain(w, http.StatusNotFound)

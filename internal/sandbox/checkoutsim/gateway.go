@@ -105,7 +105,7 @@ type answer struct {
 
 // finish does what a call about an applicant is for, and answers: with a mishap
 // that comes before it, or it is done, and then the answer gets lost or not. do
-// is called with mu held.
+// is called with books held.
 func (x *exchange) finish(applicant string, script Script, do func() answer) {
 	scripted := script.Mishaps[x.call]
 	x.mu.Lock()
@@ -118,9 +118,9 @@ func (x *exchange) finish(applicant string, script Script, do func() answer) {
 		return
 	}
 
-	x.mu.Lock()
+	x.books.Lock()
 	a := do()
-	x.mu.Unlock()
+	x.books.Unlock()
 	if m.Kind != vendorsim.NoMishap {
 		vendorsim.Lose(x.w, x.r, m.Kind, x.Closed(), a.status, a.body, plain)
 		return

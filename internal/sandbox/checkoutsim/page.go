@@ -64,10 +64,10 @@ func (s *Simulator) act(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// visit opens the link in the path and does something with mu held.
+// visit opens the link in the path and does something with books held.
 func (s *Simulator) visit(w http.ResponseWriter, r *http.Request, do func(*attempt)) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.books.Lock()
+	defer s.books.Unlock()
 	at := s.links[r.PathValue("token")]
 	if at == nil {
 		plain(w, http.StatusNotFound)

@@ -4,7 +4,7 @@ package checkoutsim
 var synthetic = session{IPAddress: "192.0.2.7", UserAgent: "sandbox person"}
 
 // invite lets the applicant have the link of a new attempt. A person who is late
-// may find that it leads nowhere any more. Called with mu held.
+// may find that it leads nowhere any more. Called with books held.
 func (s *Simulator) invite(at *attempt) {
 	a, knobs := at.of, s.Knobs()
 	if h, ok := a.script.After(a.met); a.script.Manual || ok && h.Kind == NoShow {
@@ -29,7 +29,7 @@ func (s *Simulator) face(at *attempt) {
 	h, ok := a.script.After(a.met)
 	switch {
 	case at.status != AttemptCapture: // a newer link took over
-		s.stats.DeadLinks++
+		s.count(func(st *Stats) { st.DeadLinks++ })
 	case ok && h.Kind == Abort:
 		a.met++
 		s.abort(at, h.Code)

@@ -30,16 +30,21 @@ type Simulator struct {
 	// fileKey signs the addresses of files.
 	fileKey []byte
 
-	// mu guards all below.
-	mu              sync.Mutex
-	chance          *vendorsim.Chance
-	tokens          vendorsim.Tokens
-	reads, writes   vendorsim.Meter
+	// books guards the authentications and the ledger alone: the gateway, which
+	// counts calls by when they come, waits for none of that work. It is taken
+	// before mu.
+	books           sync.Mutex
 	authentications map[string]*authentication
 	// attempts are by id, links by the token in the link.
 	attempts, links map[string]*attempt
 	ledger          ledger
-	stats           Stats
+
+	// mu guards all below.
+	mu            sync.Mutex
+	chance        *vendorsim.Chance
+	tokens        vendorsim.Tokens
+	reads, writes vendorsim.Meter
+	stats         Stats
 }
 
 // pictureBytes is the size of a face_image.
@@ -95,11 +100,13 @@ func (s *Simulator) Close() {
 
 // Stats returns the counts so far.
 func (s *Simulator) Stats() Stats {
+	s.books.Lock()
+	defer s.books.Unlock()
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	stats := s.stats.clone()
-	stats.Duplicates = s.ledger.creations.Repeats()
 	stats.PeakReads, stats.PeakWrites = s.reads.Peak(), s.writes.Peak()
+	s.mu.Unlock()
+	stats.Duplicates = s.ledger.creations.Repeats()
 	stats.Statuses = map[Status]int{}
 	for _, a := range s.authentications {
 		stats.Statuses[a.status]++
@@ -113,16 +120,16 @@ func (s *Simulator) Stats() Stats {
 // Charged returns the captures of an applicant that were checked, oldest first;
 // of all applicants when the id is empty.
 func (s *Simulator) Charged(applicantID string) []Charge {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.books.Lock()
+	defer s.books.Unlock()
 	return s.ledger.charges.Where(func(c Charge) bool { return applicantID == "" || c.ApplicantID == applicantID })
 }
 
 // Duplicates returns the face authentications of every applicant and
 // Cko-Idempotency-Key that more than one was made for, grouped.
 func (s *Simulator) Duplicates() [][]Creation {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.books.Lock()
+	defer s.books.Unlock()
 	return s.ledger.creations.Repeated()
 }
 
@@ -132,8 +139,8 @@ var ErrUnknown = errors.New("no such face authentication")
 // Audit turns the verdict on a face authentication round at once. One that has no
 // verdict stays as it is.
 func (s *Simulator) Audit(id string) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	s.books.Lock()
+	defer s.books.Unlock()
 	a := s.authentications[id]
 	if a == nil {
 		return ErrUnknown
@@ -154,6 +161,8 @@ func (s *Simulator) Revoke() {
 // Reset forgets ledger, counts, meters and which mishaps have happened. Knobs,
 // tokens and face authentications stay, and so do the calls in flight.
 func (s *Simulator) Reset() {
+	s.books.Lock()
+	defer s.books.Unlock()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.chance.Forget()

@@ -37,8 +37,8 @@ type (
 	}
 )
 
-// event returns what is told of an authentication as it stands. Called with mu
-// held.
+// event returns what is told of an authentication as it stands. Called with
+// books held.
 func (a *authentication) event(kind string, stringCodes bool) envelope {
 	e := envelope{ID: newID("evt_"), Type: eventPrefix + kind, Version: "1.2.0", CreatedOn: now()}
 	e.Data = eventData{a.id, a.applicant, a.journey, a.status, eventCodes(a.codes, stringCodes)}
@@ -78,7 +78,7 @@ func signed(knobs Webhook, key string, e envelope) message {
 	return message{knobs, body, sign(key, body)}
 }
 
-// queue orders the events of one authentication. The simulator's mu guards it.
+// queue orders the events of one authentication. The simulator's books guards it.
 type queue struct {
 	// tail is closed when the newest event in order has been sent once, nil
 	// before there is one.
@@ -90,12 +90,14 @@ type queue struct {
 
 // tell sends an event of an authentication that has just moved on to the
 // webhook, if there is one, with what the knobs have in store for it. Called with
-// mu held.
+// books held.
 func (s *Simulator) tell(a *authentication, kind string) {
 	knobs := s.Knobs().Webhook
 	if knobs.URL == "" {
 		return
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	random := s.chance.Random()
 	meets := func(rate float64) bool { return rate > 0 && random.Float64() < rate }
 	d := &s.stats.Webhook
@@ -130,7 +132,7 @@ func (s *Simulator) tell(a *authentication, kind string) {
 }
 
 // fakes are what comes before an event that the vendor did not send, or should
-// not have.
+// not have. Called with books and mu held.
 func (s *Simulator) fakes(a *authentication, knobs Webhook, meets func(float64) bool) []fake {
 	d := &s.stats.Webhook
 	claim := a.event("checks_completed", knobs.StringCodes)

@@ -72,7 +72,7 @@ type (
 	}
 )
 
-// wire returns an authentication as it stands. Called with mu held.
+// wire returns an authentication as it stands. Called with books held.
 func (s *Simulator) wire(a *authentication) wireAuthentication {
 	w := wireAuthentication{
 		ID: a.id, ApplicantID: a.applicant, UserJourneyID: a.journey, CreatedOn: a.created, ModifiedOn: a.modified,
@@ -89,7 +89,7 @@ func (s *Simulator) wire(a *authentication) wireAuthentication {
 	return w
 }
 
-// wireAttempt returns an attempt as it stands. The simulator's mu is held.
+// wireAttempt returns an attempt as it stands. The simulator's books is held.
 func wireAttempt(at *attempt) attemptBody {
 	b := attemptBody{
 		ID: at.id, CreatedOn: at.created, ModifiedOn: at.modified, Status: at.status, ResponseCodes: responseCodes(at.codes),
