@@ -90,6 +90,7 @@ func (q *quota) setShards(owned []int, total int, now time.Time) {
 	}
 	q.table.setShards(owned, total, now)
 	q.freed = nil
+	q.sooner.spareUntil(now)
 	if len(q.limits.longer) == 0 {
 		return
 	}

@@ -116,6 +116,12 @@ func (q *quota) passUntil(then time.Time) {
 	n.passed = then
 }
 
+// spareUntil forgets the spare slots that begin from a time on: those that were passed
+// over ahead of their time, and may be another's until it comes.
+func (n *sooner) spareUntil(then time.Time) {
+	n.spare = n.spare[:index(n.spare, then)]
+}
+
 // spend takes away the first spare slot from a time on until another, false if there is
 // none.
 func (n *sooner) spend(from, until time.Time) bool {
