@@ -54,6 +54,13 @@ func (c *ceiling) allow(at time.Time, full, part float64) (again time.Time, ok b
 	return at.Add(time.Duration(float64(time.Second) / c.current)), false
 }
 
+// blocks says whether a back-off has been asked for that a time is in.
+func (c *ceiling) blocks(at time.Time) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return at.Before(c.blocked)
+}
+
 // throttle is called for each 429. It returns until when no call is made, zero
 // if that was known already.
 func (c *ceiling) throttle(now time.Time, after time.Duration) (until time.Time) {

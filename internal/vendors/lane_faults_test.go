@@ -157,7 +157,7 @@ func TestThrottledLaneBacksOffAndClimbsBack(t *testing.T) {
 		drive(l, 10, 40*time.Second)
 		calls := a.made()
 		refused := calls[99]
-		if gap := calls[101].Sub(refused); gap < 5*time.Second {
+		if gap := calls[100].Sub(refused); gap < 5*time.Second {
 			t.Errorf("a call %v after a Retry-After of 5 s", gap)
 		}
 		per := func(from time.Duration) (n int) {
@@ -178,6 +178,35 @@ func TestThrottledLaneBacksOffAndClimbsBack(t *testing.T) {
 }
 
 // Some calls go sooner and others wait for their slots, which are a claim's time ahead.
+// Whoever has a permit already waits as well, and reserves anew.
+func TestNoPermitFromBeforeARefusalIsUsedInTheBackOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := &fakeAdapter{}
+		l := NewLane(a, config())
+		l.SetShards([]int{0}, 1)
+		time.Sleep(time.Second)
+		const lead = 500 * time.Millisecond // claims are slow
+		var permits []*Permit
+		for range 3 {
+			p, err := l.ReserveFor(t.Context(), 0, lead)
+			if err != nil {
+				t.Fatal(err)
+			}
+			permits = append(permits, p)
+		}
+		permits[0].end(&Error{Vendor: event.Argos, Kind: Throttled, RetryAfter: 5 * time.Second}, 0)
+		refused := time.Now()
+		for _, p := range permits[1:] {
+			if _, err := l.Call(t.Context(), p, Call{}, may); !errors.Is(err, ErrMissed) {
+				t.Errorf("a call %v after the refusal: %v", time.Since(refused), err)
+			}
+		}
+		if n := len(a.made()); n != 0 || l.inFlight.taken() != 0 {
+			t.Errorf("%d calls in the back-off, %d permits kept their places", n, l.inFlight.taken())
+		}
+	})
+}
+
 func TestThrottledLaneKeepsToItsRateWhereSomeCallsGoSooner(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := &fakeAdapter{}

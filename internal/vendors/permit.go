@@ -261,8 +261,8 @@ func (l *Lane) owns(s slot, of setting) bool {
 }
 
 // wait sleeps until the call may be made. ErrMissed says that it is too late, or
-// that since the permit was given the lane was shut, the breaker opened, the slot's shard
-// moved, or the clock was set.
+// that since the permit was given the vendor asked for fewer calls, the lane was shut, the
+// breaker opened, the slot's shard moved, or the clock was set.
 func (p *Permit) wait(ctx context.Context) error {
 	if d := p.At.Sub(p.lane.clock.read()); d > 0 && !p.slot.sooner {
 		if err := sleep(ctx, d, nil); err != nil {
@@ -271,6 +271,9 @@ func (p *Permit) wait(ctx context.Context) error {
 	}
 	if p.slot != (slot{}) && p.lane.clock.read().Sub(p.At) > Lateness {
 		p.lane.metrics.missed.Inc()
+		return ErrMissed
+	}
+	if p.lane.ceiling.blocks(p.lane.clock.read()) {
 		return ErrMissed
 	}
 	if !p.pass.probe && p.lane.valve.Fault() != nil || p.lane.breaker.state() == BreakerOpen || !p.lane.owns(p.slot, p.setting) {
