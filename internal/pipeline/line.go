@@ -142,9 +142,9 @@ const (
 	// it is for every call: what calls are late for their slots, a window may
 	// hold more.
 	spareLead = vendors.Lateness / 2
-	// calmLead is up to where a lead does no harm: any call may go as much sooner
-	// than its slot.
-	calmLead = 25 * time.Millisecond
+	// calmLead is up to where a lead does no harm: calls may go before their slots
+	// all the same.
+	calmLead = vendors.SoonerLead
 )
 
 func (l *lead) get() time.Duration { return max(minLead, time.Duration(l.nanos.Load())) }

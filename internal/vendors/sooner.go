@@ -46,6 +46,10 @@ const (
 	soonPace = 1000
 )
 
+// SoonerLead is the longest lead with which a call may go before its slot at any time:
+// with a longer one only where calls may go further ahead than soonest.
+const SoonerLead = soonest - Lateness
+
 // reach is how far ahead of their slots calls may go at most. They come closer
 // together than slots, for which the headroom of a window that is counted has to pay
 // as well.

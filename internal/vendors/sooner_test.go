@@ -297,6 +297,18 @@ func TestCallsThatGoSoonerExceedNoWindow(t *testing.T) {
 	}
 }
 
+// SoonerLead keeps no call of an idle lane waiting for its slot, and a longer lead does.
+func TestLeadWithWhichCallsMayGoSooner(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for lead, sooner := range map[time.Duration]bool{SoonerLead: true, SoonerLead + 1: false} {
+			p, err := idleLane(50).ReserveFor(t.Context(), 0, lead)
+			if err != nil || p.slot.sooner != sooner {
+				t.Errorf("with a lead of %v a call may go before its slot: %v (%v)", lead, p.slot.sooner, err)
+			}
+		}
+	})
+}
+
 // Calls go sooner only where the headroom of all windows that are counted pays for
 // them, and where slots are not close together anyway.
 func TestWhereCallsMayGoSooner(t *testing.T) {
