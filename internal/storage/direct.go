@@ -40,8 +40,10 @@ type connection struct {
 	scheme, host string
 	// silent tells whether nothing has come while it was idle.
 	silent func() bool
-	reader *bufio.Reader
-	writer *bufio.Writer
+	// records are those of TLS, nil without it.
+	records *records
+	reader  *bufio.Reader
+	writer  *bufio.Writer
 	// left is how many more bytes may be read.
 	left int64
 	// since is when it became idle.
@@ -139,12 +141,12 @@ func (c *connection) Read(p []byte) (n int, err error) {
 
 // drained tells whether nothing that came with an answer is left behind it: neither
 // here nor, decrypted or not, in TLS, of which a read in no time does not wait for the
-// system's connection.
+// system's connection, nor as a part of a record, of which the read says nothing.
 func (c *connection) drained() bool {
 	if c.reader.Buffered() > 0 {
 		return false
 	}
-	if _, ok := c.Conn.(*tls.Conn); !ok {
+	if c.records == nil {
 		return true
 	}
 	if c.SetReadDeadline(time.Unix(1, 0)) != nil {
@@ -152,7 +154,7 @@ func (c *connection) drained() bool {
 	}
 	var one [1]byte
 	_, err := c.Conn.Read(one[:])
-	return errors.Is(err, os.ErrDeadlineExceeded) && c.SetReadDeadline(time.Time{}) == nil
+	return errors.Is(err, os.ErrDeadlineExceeded) && c.records.whole() && c.SetReadDeadline(time.Time{}) == nil
 }
 
 // dial opens a connection to where u points.
@@ -167,7 +169,8 @@ func (d *direct) dial(ctx context.Context, u *url.URL) (*connection, error) {
 	}
 	c := &connection{Conn: raw, scheme: u.Scheme, host: u.Host, silent: silence(raw)}
 	if u.Scheme == "https" {
-		if c.Conn, err = d.secure(ctx, raw, u.Hostname()); err != nil {
+		c.records = &records{Conn: raw}
+		if c.Conn, err = d.secure(ctx, c.records, u.Hostname()); err != nil {
 			_ = raw.Close()
 			return nil, err
 		}

@@ -3,11 +3,14 @@ package storage
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -152,4 +155,85 @@ func TestIdleConnectionsAreBounded(t *testing.T) {
 		d.CloseIdleConnections()
 		want(0, 6, "the store is closed")
 	})
+}
+
+// TestConnectionOfTLSIsUsedAgain, whatever the lengths of its records.
+func TestConnectionOfTLSIsUsedAgain(t *testing.T) {
+	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+		t.Run(tls.VersionName(version), func(t *testing.T) {
+			server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				io.WriteString(w, strings.Repeat("s", len(r.URL.Path)*5000-5000))
+			}))
+			server.TLS = &tls.Config{MaxVersion: version}
+			var connected atomic.Int64
+			server.Config.ConnState = func(_ net.Conn, s http.ConnState) {
+				if s == http.StateNew {
+					connected.Add(1)
+				}
+			}
+			server.StartTLS()
+			t.Cleanup(server.Close)
+			d := openDirect(t)
+			d.TLSClientConfig = server.Client().Transport.(*http.Transport).TLSClientConfig.Clone()
+			for i := range 30 {
+				mustGet(t, d, server.URL+"/"+strings.Repeat("a", i), strings.Repeat("s", 5000*i))
+			}
+			if n := connected.Load(); n != 1 {
+				t.Errorf("%d connections for GETs one after the other", n)
+			}
+		})
+	}
+}
+
+// together is a connection that collects what is written while it holds.
+type together struct {
+	net.Conn
+	holds bool
+	held  []byte
+}
+
+func (c *together) Write(p []byte) (int, error) {
+	if !c.holds {
+		return c.Conn.Write(p)
+	}
+	c.held = append(c.held, p...)
+	return len(p), nil
+}
+
+// TestHalfAnAnswerBehindAnotherInTLS: of a record that nobody asked for, some has come
+// with the answer before it, and the rest comes once the next GET is sent.
+func TestHalfAnAnswerBehindAnotherInTLS(t *testing.T) {
+	certified := httptest.NewTLSServer(nil)
+	t.Cleanup(certified.Close)
+	unasked := whole("another's")
+	for name, rest := range map[string]int{"all but its last byte": 1, "half of its header": 3 + len(unasked) + 17} {
+		t.Run(name, func(t *testing.T) {
+			store := newRawStore(t, func(nth int64, raw net.Conn, _ *bufio.Reader) {
+				collected := &together{Conn: raw}
+				c := tls.Server(collected, certified.TLS)
+				for requests := bufio.NewReader(c); ; {
+					r, err := http.ReadRequest(requests)
+					held := collected.held
+					switch {
+					case err != nil:
+						return
+					case nth > 1:
+						io.WriteString(c, whole(r.URL.Path))
+					case collected.holds:
+						raw.Write(held[len(held)-rest:])
+					default:
+						collected.holds = true
+						io.WriteString(c, whole(r.URL.Path))
+						io.WriteString(c, unasked)
+						raw.Write(collected.held[:len(collected.held)-rest])
+					}
+				}
+			})
+			d := openDirect(t)
+			d.TLSClientConfig = certified.Client().Transport.(*http.Transport).TLSClientConfig.Clone()
+			url := strings.Replace(store.url, "http:", "https:", 1)
+			mustGet(t, d, url+"/1", "/1")
+			mustGet(t, d, url+"/2", "/2")
+		})
+	}
 }
