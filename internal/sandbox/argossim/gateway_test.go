@@ -11,6 +11,7 @@ import (
 
 	"reauth/internal/sandbox/fault"
 	"reauth/internal/sandbox/vendorsim"
+	"reauth/internal/sandbox/vendorsim/vendorsimtest"
 )
 
 func mustDelay(t *testing.T, text string) fault.Delay {
@@ -47,26 +48,9 @@ func TestGatewayForbidsBeforeTheServiceSeesTheCall(t *testing.T) {
 	}
 }
 
-// The gateway counts a call when it comes, whatever the ledger is busy with.
 func TestGatewayWaitsForNoBooks(t *testing.T) {
 	s := setup(t, func(k *Knobs) { k.PerSecond = 1 })
-	s.books.Lock()
-	answers := make(chan int, 2)
-	for range cap(answers) {
-		go func() { answers <- post(s, submit("sub-approve-1")).status }()
-	}
-	select {
-	case status := <-answers:
-		if status != http.StatusTooManyRequests {
-			t.Errorf("status %d, want that of the second call", status)
-		}
-	case <-time.After(10 * time.Second):
-		t.Error("the second call waits")
-	}
-	s.books.Unlock()
-	if status := <-answers; status != http.StatusOK {
-		t.Errorf("status %d of the first call", status)
-	}
+	vendorsimtest.GatewayWaitsForNoBooks(t, &s.books, http.StatusTooManyRequests, http.StatusOK, func(int) int { return post(s, submit("sub-approve-1")).status })
 }
 
 // The allowance is a sliding second: what matters is the call that came as many

@@ -11,6 +11,7 @@ import (
 
 	"reauth/internal/sandbox/fault"
 	"reauth/internal/sandbox/vendorsim"
+	"reauth/internal/sandbox/vendorsim/vendorsimtest"
 )
 
 func TestALostAnswerLeavesWhatWasDone(t *testing.T) {
@@ -113,26 +114,9 @@ func TestReadsAndWritesHaveTheirOwnLimit(t *testing.T) {
 	})
 }
 
-// The gateway counts a call when it comes, whatever the ledger is busy with.
 func TestGatewayWaitsForNoBooks(t *testing.T) {
 	s := setup(t, func(c *Config) { c.Knobs.WritesPerSecond = 1 })
-	s.books.Lock()
-	answers := make(chan int, 2)
-	for range cap(answers) {
-		go func() { answers <- post(s, "/face-authentications", createBody("aplt_manual")).status }()
-	}
-	select {
-	case status := <-answers:
-		if status != http.StatusTooManyRequests {
-			t.Errorf("status %d, want that of the second call", status)
-		}
-	case <-time.After(10 * time.Second):
-		t.Error("the second call waits")
-	}
-	s.books.Unlock()
-	if status := <-answers; status != http.StatusCreated {
-		t.Errorf("status %d of the first call", status)
-	}
+	vendorsimtest.GatewayWaitsForNoBooks(t, &s.books, http.StatusTooManyRequests, http.StatusCreated, func(int) int { return post(s, "/face-authentications", createBody("aplt_manual")).status })
 }
 
 func TestLatencyOutageAndRates(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"reauth/internal/sandbox/fault"
+	"reauth/internal/sandbox/vendorsim/vendorsimtest"
 )
 
 // answerV2 is what a caller reads of a face-check.
@@ -253,27 +254,10 @@ func TestNoSecondHasMoreThanAllowed(t *testing.T) {
 	})
 }
 
-// The gateway counts a call when it comes, whatever the ledger is busy with.
 func TestGatewayWaitsForNoBooks(t *testing.T) {
 	s := setup(t, func(k *Knobs) { k.PerSecond = 1 })
 	bearer, image := token(t, s), selfie(t, "7-2KB.jpg")
-	s.books.Lock()
-	answers := make(chan int, 2)
-	for range cap(answers) {
-		go func() { answers <- do(s, upload(t.Context(), pathV2, "selfie_image", bearer, image)).status }()
-	}
-	select {
-	case status := <-answers:
-		if status != http.StatusTooManyRequests {
-			t.Errorf("status %d, want that of the second call", status)
-		}
-	case <-time.After(10 * time.Second):
-		t.Error("the second call waits")
-	}
-	s.books.Unlock()
-	if status := <-answers; status != http.StatusOK {
-		t.Errorf("status %d of the first call", status)
-	}
+	vendorsimtest.GatewayWaitsForNoBooks(t, &s.books, http.StatusTooManyRequests, http.StatusOK, func(int) int { return do(s, upload(t.Context(), pathV2, "selfie_image", bearer, image)).status })
 }
 
 func TestPersonalDataIsAsLargeAsAskedFor(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 	"reauth/internal/sandbox/fault"
 	"reauth/internal/sandbox/s3sim"
 	"reauth/internal/sandbox/vendorsim"
+	"reauth/internal/sandbox/vendorsim/vendorsimtest"
 )
 
 func TestFacesAreCompared(t *testing.T) {
@@ -205,28 +206,11 @@ func TestQuotaIsKept(t *testing.T) {
 	}
 }
 
-// The gateway counts a call when it comes, whatever the ledger is busy with.
 func TestGatewayWaitsForNoBooks(t *testing.T) {
 	s, _ := setup(t, func(k *Knobs) { k.PerSecond = 1 })
 	text := body(t, s, "face-jane.jpg", "face-jane-3KB.jpg", "")
 	calls := []*http.Request{signed(t, s.Knobs(), text), signed(t, s.Knobs(), text)}
-	s.books.Lock()
-	answers := make(chan int, len(calls))
-	for _, r := range calls {
-		go func() { answers <- do(s, r).status }()
-	}
-	select {
-	case status := <-answers:
-		if status != http.StatusBadRequest {
-			t.Errorf("status %d, want that of the second call", status)
-		}
-	case <-time.After(10 * time.Second):
-		t.Error("the second call waits")
-	}
-	s.books.Unlock()
-	if status := <-answers; status != http.StatusOK {
-		t.Errorf("status %d of the first call", status)
-	}
+	vendorsimtest.GatewayWaitsForNoBooks(t, &s.books, http.StatusBadRequest, http.StatusOK, func(n int) int { return do(s, calls[n]).status })
 }
 
 func TestLedgerKnowsRepeats(t *testing.T) {
