@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"cmp"
-	"context"
 	"log/slog"
 	"math"
 	"slices"
@@ -62,9 +61,7 @@ func newClocks(cfg Config, log *slog.Logger) *clocks {
 // is not missed: who announces what matters says so.
 func (p *Pipeline) tellTime() {
 	for sleep(p.take, clockEvery) {
-		ctx, cancel := context.WithTimeout(p.take, announceTime)
-		_ = p.send(ctx, signal{Kind: clockKind, At: time.Now()})
-		cancel()
+		_ = p.sendSoon(p.take, signal{Kind: clockKind, At: time.Now()})
 	}
 }
 

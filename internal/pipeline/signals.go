@@ -69,9 +69,7 @@ func decodeSignal(value []byte) (signal, error) {
 // announce tells the other replicas that a vendor asked for fewer calls. It
 // gives up quickly: the others will be told by the vendor as well.
 func (p *Pipeline) announce(vendor event.Vendor, until time.Time) {
-	ctx, cancel := context.WithTimeout(p.work, announceTime)
-	defer cancel()
-	if err := p.send(ctx, signal{Kind: throttled, Vendor: vendor, Until: until}); err != nil {
+	if err := p.sendSoon(p.work, signal{Kind: throttled, Vendor: vendor, Until: until}); err != nil {
 		p.log.Warn("telling the other replicas to back off", "vendor", vendor, "error", err)
 	}
 }
@@ -84,9 +82,7 @@ func (p *Pipeline) announceBreaker(l *line) {
 	for {
 		select {
 		case n := <-l.breakerNews:
-			ctx, cancel := context.WithTimeout(p.take, announceTime)
-			err := p.send(ctx, signal{Kind: breakerKind, Vendor: vendor, State: n.State.String(), Until: n.Until})
-			cancel()
+			err := p.sendSoon(p.take, signal{Kind: breakerKind, Vendor: vendor, State: n.State.String(), Until: n.Until})
 			if err != nil && p.take.Err() == nil {
 				p.log.Warn("telling the other replicas of the breaker", "vendor", vendor, "state", n.State.String(), "error", err)
 			}
@@ -113,6 +109,13 @@ func (p *Pipeline) send(ctx context.Context, s signal) error {
 }
 
 const announceTime = 5 * time.Second
+
+// sendSoon writes a signal that is of little use later.
+func (p *Pipeline) sendSoon(ctx context.Context, s signal) error {
+	ctx, cancel := context.WithTimeout(ctx, announceTime)
+	defer cancel()
+	return p.send(ctx, s)
+}
 
 // listen reads the signals topic until the process stops. Without it a replica
 // works on, only later informed.
